@@ -1,0 +1,34 @@
+import { parse as csvParse } from 'csv-parse/sync';
+import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
+import { CsvIndexer } from '../../src/formats/csv/index-pass.ts';
+import { parseCsvChunk } from '../../src/formats/csv/parse.ts';
+import { compare } from './rounds.ts';
+import { benchFile, LIMITS } from './rows.ts';
+
+/** The parser of a chunk against csv-parse on the same chunks. Run: `node --import tsx bench/csv/parse.ts [rows]`. */
+const rows = Number(process.argv[2] ?? 1_000_000);
+
+for (const kind of ['sample', 'ascii', 'quoted'] as const) {
+  const file = benchFile(kind, rows);
+  const indexer = new CsvIndexer({ dialect: RFC_4180, limits: LIMITS });
+  indexer.push(file);
+  const { chunks, header } = indexer.finish();
+  const columns = header?.length ?? 0;
+  const contestants = [
+    {
+      name: 'csv-parse, arrays',
+      run: () =>
+        chunks.reduce((seen, { start, end }) => seen + csvParse(file.subarray(start, end)).length, 0),
+    },
+    {
+      name: 'parseCsvChunk',
+      run: () =>
+        chunks.reduce((seen, { start, end, firstRecord }) => {
+          const options = { dialect: RFC_4180, columns, firstRecord, start, limits: LIMITS };
+          const parsed = parseCsvChunk(file.subarray(start, end), options);
+          return seen + parsed.filter((row) => row.cells).length;
+        }, 0),
+    },
+  ];
+  compare(kind, contestants, { bytes: file.length, records: rows }, 3);
+}

@@ -1,0 +1,145 @@
+import { and, desc, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import type { OnInvalid, StatusReason } from '../../core/batch.ts';
+import { RequestError } from '../../core/errors.ts';
+import type { BatchRow, BatchStore, InputDescription, NewBatch, ResultFile } from '../../engine/ports.ts';
+import { RECENT_SECONDS } from '../../engine/progress.ts';
+import type { Database } from './database.ts';
+import { batches, chunks, uploads } from './schema.ts';
+
+/** Statuses in which a batch still reads its upload. */
+const BEFORE_THE_COPY = ['new', 'copying'];
+
+export function postgresBatchStore(db: Database): BatchStore {
+  return {
+    create: (batch) => createBatch(db, batch),
+    find: async (accountId, id) => {
+      const [row] = await selectBatches(db, and(eq(batches.accountId, accountId), eq(batches.id, id)), 1);
+      return row ?? null;
+    },
+    list: (accountId, { limit, before }) =>
+      selectBatches(
+        db,
+        and(eq(batches.accountId, accountId), before === undefined ? undefined : lt(batches.id, before)),
+        limit,
+      ),
+  };
+}
+
+/** The upload's row is locked while it is decided who uses it: two requests at once cannot both win. */
+async function createBatch(db: Database, batch: NewBatch): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [upload] = await tx
+      .select({ usedBy: uploads.usedBy, expired: sql<boolean>`${uploads.expiresAt} < now()` })
+      .from(uploads)
+      .where(eq(uploads.id, batch.uploadId))
+      .for('update');
+    if (upload === undefined)
+      throw new RequestError('handler_not_found', `there is no upload ${batch.uploadId}`);
+    if (upload.usedBy !== null) {
+      throw new RequestError('upload_used', `batch ${upload.usedBy} has used this upload up; make a new one`);
+    }
+    if (upload.expired) throw new RequestError('upload_expired', 'the upload has expired; make a new one');
+    const [other] = await tx
+      .select({ id: batches.id })
+      .from(batches)
+      .where(and(eq(batches.uploadId, batch.uploadId), inArray(batches.status, BEFORE_THE_COPY)));
+    if (other !== undefined) {
+      throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
+    }
+    const { upload: head, ...row } = batch;
+    await tx.insert(batches).values({
+      ...row,
+      uploadEtag: head.etag,
+      uploadBytes: head.bytes,
+      status: 'new',
+      stage: 'copy',
+      statuses: sql`jsonb_build_array(jsonb_build_object(
+        'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3)))`,
+    });
+  });
+}
+
+async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<BatchRow[]> {
+  const page = db
+    .$with('page')
+    .as(db.select().from(batches).where(where).orderBy(desc(batches.id)).limit(limit));
+  const tally = db.$with('tally').as(
+    db
+      .select({
+        batchId: chunks.batchId,
+        settled: sql<number>`(sum(${chunks.records}) filter (where ${chunks.status} = 'settled'))::float8`.as(
+          'settled',
+        ),
+        recent: sql<number>`(sum(${chunks.records}) filter (
+          where ${chunks.status} = 'settled'
+            and ${chunks.settledAt} > now() - make_interval(secs => ${RECENT_SECONDS})))::float8`.as(
+          'recent',
+        ),
+        succeeded: sql<number>`sum(${chunks.succeeded})::float8`.as('chunk_succeeded'),
+        // Before its chunk is processed an invalid record has failed too; afterwards it is among the failed.
+        failed: sql<number>`sum(case when ${chunks.part} is null then ${chunks.invalid}
+          else ${chunks.failed} end)::float8`.as('chunk_failed'),
+      })
+      .from(chunks)
+      .where(inArray(chunks.batchId, db.select({ id: page.id }).from(page).where(isNull(page.resultsAt))))
+      .groupBy(chunks.batchId),
+  );
+  const rows = await db
+    .with(page, tally)
+    .select()
+    .from(page)
+    .leftJoin(tally, eq(tally.batchId, page.id))
+    .orderBy(desc(page.id));
+  return rows.map((row) => toRow(row.page, row.tally));
+}
+
+type StoredBatch = typeof batches.$inferSelect;
+
+interface Tally {
+  settled: number | null;
+  recent: number | null;
+  succeeded: number | null;
+  failed: number | null;
+}
+
+function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
+  const statuses = stored.statuses as BatchRow['statuses'];
+  const written = stored.resultsAt !== null;
+  const total = stored.total;
+  const succeeded = written ? stored.succeeded : (sums?.succeeded ?? 0);
+  const failed = written ? stored.failed : (sums?.failed ?? 0);
+  return {
+    id: stored.id,
+    accountId: stored.accountId,
+    operation: stored.operation,
+    status: stored.status,
+    statusReason: stored.statusReason as StatusReason | null,
+    failedFrom: stored.failedFrom,
+    statuses,
+    hash: stored.hash ?? stored.statedHash,
+    metadata: stored.metadata as Record<string, unknown>,
+    settings: stored.settings as Record<string, unknown>,
+    mapping: stored.mapping as Record<string, string>,
+    onInvalid: stored.onInvalid as OnInvalid,
+    uploadId: stored.uploadId,
+    uploadBytes: stored.uploadBytes,
+    read: stored.read as InputDescription | null,
+    counts: {
+      total,
+      succeeded,
+      failed,
+      skipped: stored.skipped,
+      unprocessed: written ? stored.unprocessed : total === null ? 0 : total - succeeded - failed,
+    },
+    progressDone: stored.progressDone,
+    phase: {
+      settled: sums?.settled ?? 0,
+      recent: sums?.recent ?? 0,
+      since: statuses.at(-1)?.ts ?? null,
+    },
+    results: stored.results as ResultFile[] | null,
+    resultsReady: written,
+    createdAt: stored.createdAt.getTime() / 1000,
+    updatedAt: stored.updatedAt.getTime() / 1000,
+  };
+}

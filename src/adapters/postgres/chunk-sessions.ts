@@ -1,0 +1,108 @@
+import { LeaseLost, RetryableFault } from '../../core/errors.ts';
+import type { SqlValue, TransactionSql } from '../../core/sql.ts';
+import type { ChunkClaim, ChunkSession, ProcessingOutcome, ValidationOutcome } from '../../engine/ports.ts';
+import { claimChunk } from './claim-chunk.ts';
+import { connect, type Sql, type Transaction } from './connect.ts';
+import { asFault } from './faults.ts';
+
+/** Below the lease: a session that was left in a transaction ends itself before anybody else needs its locks. */
+const IDLE_SHARE_OF_LEASE = 0.8;
+
+/**
+ * Database sessions of one connection each. A chunk is claimed and settled on the same one, so that its pid and
+ * start time in the claim say whose transaction has to end before the chunk is handed to somebody else.
+ */
+export class ChunkSessions {
+  readonly #url: string;
+  readonly #leaseSeconds: number;
+  readonly #idle: Sql[] = [];
+  readonly #all = new Set<Sql>();
+
+  constructor(url: string, leaseSeconds: number) {
+    this.#url = url;
+    this.#leaseSeconds = leaseSeconds;
+  }
+
+  open(): ChunkSession {
+    const session = this.#idle.pop() ?? this.#connect();
+    const leaseSeconds = this.#leaseSeconds;
+    return {
+      claim: (phase, known, batchId) =>
+        faultsTold(() => claimChunk(session, leaseSeconds, phase, known, batchId)),
+      settleValidation: (claim, outcome) => faultsTold(() => settleValidation(session, claim, outcome)),
+      settleProcessing: (claim, work) => faultsTold(() => settleProcessing(session, claim, work)),
+      release: () => this.#idle.push(session),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#all].map((session) => session.end({ timeout: 5 })));
+  }
+
+  #connect(): Sql {
+    const session = connect(this.#url, {
+      max: 1,
+      name: 'chunk',
+      idleInTransactionMs: Math.round(this.#leaseSeconds * IDLE_SHARE_OF_LEASE * 1000),
+    });
+    this.#all.add(session);
+    return session;
+  }
+}
+
+async function faultsTold<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asFault(error);
+  }
+}
+
+async function settleValidation(session: Sql, claim: ChunkClaim, outcome: ValidationOutcome): Promise<void> {
+  const settled = await session`
+    update chunks set
+      status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
+      settled_at = clock_timestamp(), invalid = ${outcome.invalid}, validation_part = ${outcome.part},
+      file_fault = ${outcome.fileFault === null ? null : session.json({ ...outcome.fileFault })}
+    where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
+  if (settled.count === 0) throw lost(claim);
+}
+
+async function settleProcessing(
+  session: Sql,
+  claim: ChunkClaim,
+  work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
+): Promise<void> {
+  await session.begin(async (tx) => {
+    await checkSession(tx, claim);
+    const outcome = await work((strings, ...values) => handlerStatement(tx, strings, values));
+    const settled = await tx`
+      update chunks set
+        status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
+        settled_at = clock_timestamp(), succeeded = ${outcome.succeeded}, failed = ${outcome.failed},
+        part = ${outcome.part}
+      where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
+    if (settled.count === 0) throw lost(claim);
+  });
+}
+
+/** The connection may have been made anew since the claim; then the claim names a session that is not this one. */
+async function checkSession(tx: Transaction, claim: ChunkClaim): Promise<void> {
+  const [held] = await tx<{ here: boolean }[]>`
+    select lease_pid = pg_backend_pid() as here from chunks
+    where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
+  if (held === undefined) throw lost(claim);
+  if (!held.here) throw new RetryableFault('the database session was made anew', { free: true });
+}
+
+function lost(claim: ChunkClaim): LeaseLost {
+  return new LeaseLost(`chunk ${claim.range.number} of batch ${claim.batchId}`);
+}
+
+async function handlerStatement<Row>(
+  tx: Transaction,
+  strings: TemplateStringsArray,
+  values: readonly SqlValue[],
+): Promise<Row[]> {
+  return (await tx(strings, ...(values as string[]))) as unknown as Row[];
+}

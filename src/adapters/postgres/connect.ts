@@ -1,0 +1,29 @@
+import postgres from 'postgres';
+
+/** postgres.js with whole numbers as numbers: none of ours exceeds 2^53. */
+export type Sql = postgres.Sql<{ bigint: number }>;
+export type Transaction = postgres.TransactionSql<{ bigint: number }>;
+
+export interface ConnectOptions {
+  /** Most connections. */
+  max: number;
+  /** Shown in `pg_stat_activity`. */
+  name: string;
+  /** The server ends a session that sits idle in a transaction for longer. */
+  idleInTransactionMs?: number;
+}
+
+/** Opens a pool; nothing is connected before the first query. */
+export function connect(url: string, options: ConnectOptions): Sql {
+  return postgres(url, {
+    max: options.max,
+    onnotice: () => undefined,
+    connection: {
+      application_name: `sheaf ${options.name}`,
+      ...(options.idleInTransactionMs !== undefined && {
+        idle_in_transaction_session_timeout: options.idleInTransactionMs,
+      }),
+    },
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+  });
+}

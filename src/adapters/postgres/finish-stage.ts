@@ -1,0 +1,92 @@
+import type { Counts, StatusReason } from '../../core/batch.ts';
+import type { ChunkRange } from '../../core/chunk.ts';
+import { LeaseLost } from '../../core/errors.ts';
+import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports.ts';
+import type { Sql, Transaction } from './connect.ts';
+import { enters, mayEnter } from './transition.ts';
+
+/** Chunk rows per INSERT: a 50 GB file has some ten thousand. */
+const CHUNKS_PER_INSERT = 2000;
+
+const NO_LEASE = { lease: null, lease_expires_at: null, attempts: 0, stage: null } as const;
+
+/** The hash differs: terminal at once, nothing was copied, nothing was counted. */
+export async function rejectHash(sql: Sql, claim: BatchClaim, hash: string): Promise<void> {
+  const reason: StatusReason = {
+    code: 'hash_mismatch',
+    message: `the upload’s SHA-256 is ${hash}, the batch was created with ${claim.statedHash}`,
+  };
+  const rejected = await sql`
+    update batches set ${enters(sql, 'hash_differed')}, ${sql(NO_LEASE)}, hash = ${hash},
+      status_reason = ${sql.json({ ...reason })}, results = '[]', results_at = clock_timestamp()
+    where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(sql, 'hash_differed')}`;
+  if (rejected.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+}
+
+/** The copy exists: the batch knows its hash and its chunks, and the upload is used up. */
+export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput): Promise<void> {
+  await sql.begin(async (tx) => {
+    const copied = await tx`
+      update batches set ${enters(tx, 'copy_finished')}, ${tx(NO_LEASE)}, hash = ${input.hash},
+        input_key = ${input.inputKey}, read = ${json(tx, input.read)}, file_fault = ${json(tx, input.fault)},
+        total = ${input.total}, chunk_count = ${input.chunks.length}
+      where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
+    if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+    await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId}`;
+    // A file that is wrong as a whole is not checked any further: its chunks only say how many records there are.
+    const status = input.fault === null ? 'waiting' : 'settled';
+    for (let from = 0; from < input.chunks.length; from += CHUNKS_PER_INSERT) {
+      await insertChunks(tx, claim, input.chunks.slice(from, from + CHUNKS_PER_INSERT), status);
+    }
+  });
+}
+
+async function insertChunks(
+  tx: Transaction,
+  claim: BatchClaim,
+  chunks: readonly ChunkRange[],
+  status: 'waiting' | 'settled',
+): Promise<void> {
+  const rows = chunks.map((chunk) => ({
+    batch_id: claim.batchId,
+    number: chunk.number,
+    account_id: claim.accountId,
+    first_record: chunk.firstRecord,
+    records: chunk.records,
+    byte_start: chunk.start,
+    byte_end: chunk.end,
+    sha256: chunk.sha256,
+    fault: json(tx, chunk.fault ?? null),
+    phase: 'validate',
+    status,
+  }));
+  await tx`insert into chunks ${tx(rows)}`;
+}
+
+/** The result files are there: the batch names them and enters the terminal status that it was on the way to. */
+export async function finishResults(
+  sql: Sql,
+  claim: BatchClaim,
+  files: readonly ResultFile[],
+  counts: Counts,
+): Promise<void> {
+  const event =
+    claim.status === 'writing_results'
+      ? 'results_written'
+      : claim.status === 'validating'
+        ? 'validation_rejected'
+        : null;
+  const finished = await sql`
+    update batches set
+      ${event === null ? sql`updated_at = clock_timestamp()` : enters(sql, event)}, ${sql(NO_LEASE)},
+      results = ${json(sql, files)}, results_at = clock_timestamp(), total = ${counts.total},
+      succeeded = ${counts.succeeded}, failed = ${counts.failed}, skipped = ${counts.skipped},
+      unprocessed = ${counts.unprocessed}
+    where id = ${claim.batchId} and lease = ${claim.lease}
+      and ${event === null ? sql`status = ${claim.status}` : mayEnter(sql, event)}`;
+  if (finished.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+}
+
+function json(sql: Sql | Transaction, value: unknown) {
+  return value === null ? null : sql.json(value as never);
+}

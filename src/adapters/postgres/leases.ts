@@ -1,0 +1,91 @@
+import type { LeaseRef } from '../../engine/ports.ts';
+import type { Sql } from './connect.ts';
+
+/** How long to wait for a backend that was told to end; one that does not is left to the next sweep. */
+const TERMINATE_TIMEOUT_MS = 5000;
+const MOST_AT_ONCE = 500;
+
+/** Extends leases that are still held by their tokens; answers those. Two statements at the most. */
+export async function renewLeases(
+  sql: Sql,
+  leaseSeconds: number,
+  leases: readonly LeaseRef[],
+): Promise<Set<string>> {
+  const chunks = leases.filter((lease) => lease.kind === 'chunk');
+  const batches = leases.filter((lease) => lease.kind === 'batch');
+  const until = sql`clock_timestamp() + make_interval(secs => ${leaseSeconds})`;
+  const held: { lease: string }[] = [];
+  if (chunks.length > 0) {
+    held.push(
+      ...(await sql<{ lease: string }[]>`
+        update chunks c set lease_expires_at = ${until}
+        from unnest(${chunks.map((l) => l.batchId)}::uuid[], ${chunks.map((l) => l.number ?? 0)}::int[],
+          ${chunks.map((l) => l.lease)}::uuid[]) as held(batch_id, number, lease)
+        where c.batch_id = held.batch_id and c.number = held.number and c.lease = held.lease
+        returning c.lease`),
+    );
+  }
+  if (batches.length > 0) {
+    held.push(
+      ...(await sql<{ lease: string }[]>`
+        update batches b set lease_expires_at = ${until}, progress_done = held.done
+        from unnest(${batches.map((l) => l.batchId)}::uuid[], ${batches.map((l) => l.lease)}::uuid[],
+          ${batches.map((l) => l.progressDone ?? 0)}::bigint[]) as held(id, lease, done)
+        where b.id = held.id and b.lease = held.lease
+        returning b.lease`),
+    );
+  }
+  return new Set(held.map((row) => row.lease));
+}
+
+/** @returns false when the lease is not held any more: taken over, or settled */
+export async function giveBack(
+  sql: Sql,
+  lease: LeaseRef,
+  options: { delaySeconds: number; free: boolean },
+): Promise<boolean> {
+  const attempts = options.free ? sql`attempts - 1` : sql`attempts`;
+  const later = sql`clock_timestamp() + make_interval(secs => ${options.delaySeconds})`;
+  const given =
+    lease.kind === 'chunk'
+      ? await sql`
+          update chunks set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
+            lease_pid_started = null, attempts = ${attempts}, available_at = ${later}
+          where batch_id = ${lease.batchId} and number = ${lease.number ?? 0} and lease = ${lease.lease}`
+      : await sql`
+          update batches set lease = null, lease_expires_at = null, attempts = ${attempts}, available_at = ${later}
+          where id = ${lease.batchId} and lease = ${lease.lease}`;
+  return given.count > 0;
+}
+
+interface Expired {
+  batchId: string;
+  number: number;
+  lease: string;
+}
+
+/**
+ * Takes over what expired. The former holder's session is ended first: it may sit in an open transaction that holds
+ * locks, and must not commit after the chunk was handed out again (it could not settle, but others would wait for it).
+ */
+export async function reclaimExpired(sql: Sql): Promise<number> {
+  await sql`
+    select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
+    from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
+    where c.status = 'running' and c.lease_expires_at < clock_timestamp() and s.pid <> pg_backend_pid()`;
+  const chunks = await sql<Expired[]>`
+    update chunks c set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
+      lease_pid_started = null, available_at = clock_timestamp()
+    where (c.batch_id, c.number) in (
+      select batch_id, number from chunks
+      where status = 'running' and lease_expires_at < clock_timestamp()
+      limit ${MOST_AT_ONCE} for update skip locked)
+    returning c.batch_id as "batchId", c.number, c.lease`;
+  const batches = await sql`
+    update batches set lease = null, lease_expires_at = null, available_at = clock_timestamp()
+    where id in (
+      select id from batches
+      where lease is not null and lease_expires_at < clock_timestamp()
+      limit ${MOST_AT_ONCE} for update skip locked)`;
+  return chunks.count + batches.count;
+}

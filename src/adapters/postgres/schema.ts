@@ -1,0 +1,185 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  customType,
+  date,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+/**
+ * All tables. `npm run migration -- NAME` writes the difference to the last migration into `drizzle/`; a test
+ * fails when the two have drifted apart.
+ */
+
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 6 });
+const count = (name: string) => bigint(name, { mode: 'number' });
+const sha256 = customType<{ data: string }>({ dataType: () => 'char(64)' });
+
+export const accounts = pgTable('accounts', {
+  id: uuid('id').primaryKey(),
+  name: text('name').notNull().unique(),
+  createdAt: moment('created_at').notNull().defaultNow(),
+});
+
+export const uploads = pgTable(
+  'uploads',
+  {
+    /** The handler, as the API calls it. */
+    id: uuid('id').primaryKey(),
+    accountId: uuid('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    objectKey: text('object_key').notNull(),
+    filename: text('filename'),
+    contentType: text('content_type'),
+    /** What the client stated and the signature binds; null where nothing was. */
+    size: count('size'),
+    hash: sha256('hash'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+    /** Until when the presigned URL takes bytes. */
+    urlExpiresAt: moment('url_expires_at').notNull(),
+    /** Until when a batch can be made of it. */
+    expiresAt: moment('expires_at').notNull(),
+    /** The batch that has copied it: then it is used up. */
+    usedBy: uuid('used_by'),
+  },
+  (table) => [index('uploads_account').on(table.accountId, table.id)],
+);
+
+export const batches = pgTable(
+  'batches',
+  {
+    /** UUIDv7: its order is the order of creation. */
+    id: uuid('id').primaryKey(),
+    accountId: uuid('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    uploadId: uuid('upload_id')
+      .notNull()
+      .references(() => uploads.id),
+    userName: text('user_name').notNull(),
+    operation: text('operation').notNull(),
+    operationVersion: integer('operation_version').notNull(),
+    settings: jsonb('settings').notNull(),
+    mapping: jsonb('mapping').notNull(),
+    onInvalid: text('on_invalid').notNull(),
+    metadata: jsonb('metadata').notNull(),
+    statedHash: sha256('stated_hash'),
+    hash: sha256('hash'),
+    status: text('status').notNull(),
+    statusReason: jsonb('status_reason'),
+    /** `[{status, ts}]`, in the order in which they were entered. */
+    statuses: jsonb('statuses').notNull(),
+    failedFrom: text('failed_from'),
+    /** The upload as HEAD saw it when the batch was made: what is copied must be this. */
+    uploadKey: text('upload_key').notNull(),
+    uploadEtag: text('upload_etag').notNull(),
+    uploadBytes: count('upload_bytes').notNull(),
+    inputKey: text('input_key'),
+    /** What was read: format, encoding, delimiter, columns, or the fault of the file as a whole. */
+    read: jsonb('read'),
+    /** What is wrong with the file as a whole, where the copying pass found it. */
+    fileFault: jsonb('file_fault'),
+    total: count('total'),
+    chunkCount: integer('chunk_count').notNull().default(0),
+    /** Final counts, written with the terminal status; before that they are summed over the chunks. */
+    succeeded: count('succeeded').notNull().default(0),
+    failed: count('failed').notNull().default(0),
+    skipped: count('skipped').notNull().default(0),
+    unprocessed: count('unprocessed').notNull().default(0),
+    /** The step that leases the batch as a whole (`copy`, `write_results`), if one has to be done. */
+    stage: text('stage'),
+    lease: uuid('lease'),
+    leaseExpiresAt: moment('lease_expires_at'),
+    attempts: integer('attempts').notNull().default(0),
+    availableAt: moment('available_at').notNull().defaultNow(),
+    /** How far the leased step is, in bytes (copy) or records (write_results). */
+    progressDone: count('progress_done').notNull().default(0),
+    results: jsonb('results'),
+    resultsAt: moment('results_at'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+    updatedAt: moment('updated_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('batches_account').on(table.accountId, table.id.desc()),
+    index('batches_upload').on(table.uploadId),
+    index('batches_stage').on(table.stage, table.availableAt).where(sql`${table.stage} is not null`),
+    index('batches_under_way')
+      .on(table.status, table.createdAt)
+      .where(sql`${table.status} in ('copied', 'validating', 'processing', 'processed')`),
+  ],
+);
+
+export const chunks = pgTable(
+  'chunks',
+  {
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => batches.id),
+    number: integer('number').notNull(),
+    /** The batch's account, here for the count of running chunks by account. */
+    accountId: uuid('account_id').notNull(),
+    firstRecord: count('first_record').notNull(),
+    records: integer('records').notNull(),
+    byteStart: count('byte_start').notNull(),
+    byteEnd: count('byte_end').notNull(),
+    sha256: sha256('sha256').notNull(),
+    fault: jsonb('fault'),
+    phase: text('phase').notNull(),
+    status: text('status').notNull(),
+    lease: uuid('lease'),
+    leaseExpiresAt: moment('lease_expires_at'),
+    /** The database session of the holder: whoever takes the chunk over ends it first. */
+    leasePid: integer('lease_pid'),
+    leasePidStarted: moment('lease_pid_started'),
+    attempts: integer('attempts').notNull().default(0),
+    availableAt: moment('available_at').notNull().defaultNow(),
+    invalid: integer('invalid').notNull().default(0),
+    fileFault: jsonb('file_fault'),
+    validationPart: text('validation_part'),
+    succeeded: integer('succeeded').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+    part: text('part'),
+    settledAt: moment('settled_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.batchId, table.number] }),
+    index('chunks_waiting').on(table.batchId, table.number).where(sql`${table.status} = 'waiting'`),
+    index('chunks_running').on(table.accountId).where(sql`${table.status} = 'running'`),
+    index('chunks_unsettled').on(table.batchId).where(sql`${table.status} <> 'settled'`),
+  ],
+);
+
+/** The training pack's learners: what `create_learner` writes. */
+export const learners = pgTable(
+  'learners',
+  {
+    accountId: uuid('account_id').notNull(),
+    learnerId: text('learner_id').notNull(),
+    email: text('email'),
+    givenName: text('given_name'),
+    familyName: text('family_name'),
+    birthDate: date('birth_date'),
+    phone: text('phone'),
+    country: text('country'),
+    score: numeric('score', { precision: 5, scale: 2 }),
+    joinedAt: moment('joined_at'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+    modifiedAt: moment('modified_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.accountId, table.learnerId] }),
+    foreignKey({ columns: [table.accountId], foreignColumns: [accounts.id] }),
+    uniqueIndex('learners_email').on(table.accountId, sql`lower(${table.email})`),
+  ],
+);

@@ -1,0 +1,55 @@
+import type { WorkStore } from '../../engine/ports.ts';
+import { advanceBatch, failBatch } from './advance-batch.ts';
+import { ChunkSessions } from './chunk-sessions.ts';
+import { claimBatch } from './claim-batch.ts';
+import { connect, type Sql } from './connect.ts';
+import { asFault } from './faults.ts';
+import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
+import { giveBack, reclaimExpired, renewLeases } from './leases.ts';
+import { chunkLines, exhaustedBatches, stuckBatches, waitingWork } from './waiting-work.ts';
+
+export interface PostgresWorkStore extends WorkStore {
+  close(): Promise<void>;
+}
+
+/**
+ * The work on batches, in PostgreSQL. Written in SQL rather than with drizzle's query builder: locks, guards and
+ * fences are the point here, and they have to be read as they run.
+ */
+export function postgresWorkStore(options: {
+  url: string;
+  sql: Sql;
+  leaseSeconds: number;
+}): PostgresWorkStore {
+  const { url, sql, leaseSeconds } = options;
+  const sessions = new ChunkSessions(url, leaseSeconds);
+  // Renewals must get through when the pool is busy or waits for locks, so they have a connection of their own.
+  const renewals = connect(url, { max: 1, name: 'leases' });
+  const told = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw asFault(error);
+    }
+  };
+
+  return {
+    claimBatch: (stage, known, batchId) => told(claimBatch(sql, leaseSeconds, stage, known, batchId)),
+    openSession: async () => sessions.open(),
+    renew: (leases) => told(renewLeases(renewals, leaseSeconds, leases)),
+    giveBack: (lease, how) => told(giveBack(sql, lease, how)),
+    rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
+    finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
+    finishResults: (claim, files, counts) => told(finishResults(sql, claim, files, counts)),
+    fail: (batchId, reason) => told(failBatch(sql, batchId, reason)),
+    advance: (batchId) => told(advanceBatch(sql, batchId)),
+    chunkLines: (batchId) => chunkLines(sql, batchId),
+    reclaimExpired: () => told(reclaimExpired(sql)),
+    exhausted: (maxAttempts) => told(exhaustedBatches(sql, maxAttempts)),
+    stuck: () => told(stuckBatches(sql)),
+    waitingWork: () => told(waitingWork(sql)),
+    close: async () => {
+      await Promise.all([sessions.close(), renewals.end({ timeout: 5 })]);
+    },
+  };
+}

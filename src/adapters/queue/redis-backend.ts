@@ -1,0 +1,35 @@
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Log } from '../../core/log.ts';
+import type { QueueBackend } from './bullmq-queue.ts';
+
+/**
+ * Queues on Redis or Valkey.
+ * @throws {Error} when the server evicts keys: it would lose tickets silently whenever memory runs short
+ */
+export async function redisBackend(redisUrl: string, log: Log): Promise<QueueBackend> {
+  // BullMQ's workers block on their connection, for which ioredis must not give a command up.
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  connection.on('error', (error) => log.warn({ err: error }, 'trouble with Redis'));
+  try {
+    await refuseEviction(connection);
+  } catch (error) {
+    connection.disconnect();
+    throw error;
+  }
+  return {
+    makeQueue: (name, options) => new Queue(name, { ...options, connection }),
+    makeWorker: (name, serve, options) => new Worker(name, serve, { ...options, connection }),
+    close: async () => {
+      await connection.quit();
+    },
+  };
+}
+
+async function refuseEviction(connection: Redis): Promise<void> {
+  const memory = await connection.info('memory');
+  const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1];
+  if (policy !== undefined && policy !== 'noeviction') {
+    throw new Error(`Redis evicts keys (maxmemory-policy ${policy}): set maxmemory-policy noeviction`);
+  }
+}

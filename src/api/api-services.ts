@@ -1,0 +1,21 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { OperationRegistry } from '../core/operation.ts';
+import type { Authenticator } from '../engine/authenticate.ts';
+import type { BatchStore, ObjectStore, UploadStore, WorkQueue } from '../engine/ports.ts';
+import type { EngineSettings } from '../engine/settings.ts';
+
+/** What the routes work with; made by the composition root. */
+export interface ApiServices {
+  authenticator: Authenticator;
+  operations: OperationRegistry;
+  uploads: UploadStore;
+  batches: BatchStore;
+  objects: ObjectStore;
+  queue: WorkQueue;
+  settings: EngineSettings;
+  log: FastifyBaseLogger;
+  /** Checks what requests need (database, object store); each entry null = fine, or what is wrong. */
+  health(): Promise<Record<string, string | null>>;
+  /** Largest body of a request in bytes; 1 MiB when left out. */
+  bodyLimit?: number;
+}

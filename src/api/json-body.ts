@@ -1,0 +1,96 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
+import { type FieldErrorCode, memberPointer } from './field-errors.ts';
+import { MOST_ERRORS } from './problem.ts';
+
+/** Deeper than anyone means it, and shallow enough for every recursive function that meets the value later. */
+const DEEPEST = 32;
+
+const HALF_A_PAIR = /\p{Surrogate}/u;
+
+/** Takes bodies of JSON and nothing else, so that all other content types are answered with 415. */
+export function takeJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
+  );
+}
+
+/**
+ * Reads a body, and refuses what JSON can say but what could not be stored or handed on as it is: PostgreSQL keeps
+ * neither NUL nor half a surrogate pair, and JavaScript no number of more than 53 bits.
+ * @throws {RequestError} malformed_json, invalid_request
+ */
+export function parseJsonBody(body: Buffer): unknown {
+  const value = parse(body);
+  const problems: FieldProblem[] = [];
+  collect(value, '', 1, problems);
+  if (problems.length > 0) throw invalidRequest(...problems);
+  return value;
+}
+
+function parse(body: Buffer): unknown {
+  if (body.length === 0) {
+    const detail = 'the body is empty; send a JSON object, or leave the Content-Type header out';
+    throw new RequestError('malformed_json', detail);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new RequestError('malformed_json', 'the body is not UTF-8; JSON is sent in UTF-8 whatever its charset says');
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new RequestError('malformed_json', `the body cannot be read as JSON: ${error.message}`);
+  }
+}
+
+function collect(value: unknown, pointer: string, depth: number, problems: FieldProblem[]): void {
+  if (problems.length >= MOST_ERRORS) return;
+  const problem = (code: FieldErrorCode, message: string) => problems.push({ pointer, code, message });
+
+  if (typeof value === 'string') {
+    const fault = textFault(value);
+    if (fault !== null) problem(fault.code, fault.message);
+  } else if (typeof value === 'number') {
+    if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))) return;
+    problem('too_precise', 'is a number that cannot be kept exactly; send it as a string');
+  } else if (typeof value === 'object' && value !== null) {
+    if (depth > DEEPEST) problem('too_deep', `is nested deeper than ${DEEPEST} levels`);
+    else collectMembers(value, pointer, depth, problems);
+  }
+}
+
+function collectMembers(value: object, pointer: string, depth: number, problems: FieldProblem[]): void {
+  for (const [key, member] of Object.entries(value)) {
+    const at = memberPointer(pointer, key);
+    const fault = nameFault(key);
+    if (fault !== null) problems.push({ pointer: at, ...fault });
+    collect(member, at, depth + 1, problems);
+    if (problems.length >= MOST_ERRORS) return;
+  }
+}
+
+interface Fault {
+  code: FieldErrorCode;
+  message: string;
+}
+
+function nameFault(key: string): Fault | null {
+  // Harmless as JSON.parse leaves it, but one assignment further on it is the prototype of an object.
+  if (key === '__proto__') return { code: 'reserved_name', message: 'is a name that no key may have' };
+  const fault = textFault(key);
+  return fault === null ? null : { ...fault, message: `its name ${fault.message}` };
+}
+
+function textFault(text: string): Fault | null {
+  if (text.includes('\0')) return { code: 'nul_character', message: 'holds a NUL character' };
+  if (HALF_A_PAIR.test(text)) return { code: 'not_text', message: 'holds half of a surrogate pair' };
+  return null;
+}

@@ -1,0 +1,24 @@
+import { environment, readConfig } from '../config.ts';
+import { locateServices } from '../locate.ts';
+import { openLog } from '../log.ts';
+import { runUntilStopped } from '../run-until-stopped.ts';
+import { openServices } from '../services.ts';
+import { serveApi } from './serve.ts';
+
+/** `npm run api`: only the API, on services that run elsewhere. */
+await runUntilStopped(async () => {
+  const config = readConfig(environment());
+  if (config.SHEAF_ADMIN_KEY === undefined) {
+    throw new Error('set SHEAF_ADMIN_KEY: several API processes must know the same key');
+  }
+  const services = await openServices(config, await locateServices(config), openLog(config));
+  const { SHEAF_ADMIN_KEY: adminKey, SHEAF_HOST: host, SHEAF_PORT: port } = config;
+  const api = await serveApi(services, { adminKey, host, port });
+  process.stdout.write(`Sheaf's API is up at ${api.url}\n`);
+  return {
+    close: async () => {
+      await api.close();
+      await services.close();
+    },
+  };
+});

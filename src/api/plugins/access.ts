@@ -1,0 +1,65 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Caller, isAllowed, PERMISSIONS, type Permission } from '../../core/access.ts';
+import { RequestError } from '../../core/errors.ts';
+import type { Authenticator } from '../../engine/authenticate.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whoever calls the route needs it; `null`: anybody may, without a key. */
+    permission?: Permission | null;
+  }
+  interface FastifyRequest {
+    /** `null` on routes that need no permission. */
+    caller: Caller | null;
+  }
+}
+
+/** Where the readable documents are: the only routes that are not ours, and so declare no permission. */
+export const DOCS_PREFIX = '/docs';
+
+/**
+ * The one place where access is decided. A route that declares no permission stops the start, so none can be
+ * open because somebody forgot it.
+ */
+export function guardRoutes(app: FastifyInstance, authenticator: Authenticator): void {
+  app.decorateRequest('caller', null);
+
+  app.addHook('onRoute', (route) => {
+    if (route.url === DOCS_PREFIX || route.url.startsWith(`${DOCS_PREFIX}/`)) {
+      route.config = { ...route.config, permission: null };
+      return;
+    }
+    const permission = route.config?.permission;
+    if (permission !== null && !PERMISSIONS.some((known) => known === permission)) {
+      const declared = permission === undefined ? 'no permission' : `the unknown permission ${permission}`;
+      throw new Error(
+        `route ${route.method} ${route.url} declares ${declared}: ` +
+          'set config.permission to one of PERMISSIONS (core/access.ts), or to null if it is open to everybody',
+      );
+    }
+  });
+
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) return;
+    const { permission } = request.routeOptions.config;
+    if (permission === null) return;
+    const caller = await authenticator.authenticate(request.headers.authorization);
+    if (caller === null) throw new RequestError('unauthenticated', whatToSend(request));
+    if (permission === undefined || !isAllowed(caller.statements, permission)) {
+      throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${permission}`);
+    }
+    request.caller = caller;
+  });
+}
+
+function whatToSend(request: FastifyRequest): string {
+  return request.headers.authorization === undefined
+    ? 'send an API key in the header Authorization: Bearer <key>'
+    : 'the Authorization header holds no key that is known here; send Authorization: Bearer <key>';
+}
+
+/** Who calls, on a route that needs a permission. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error(`${request.routeOptions.url} is open: nobody is known there`);
+  return request.caller;
+}

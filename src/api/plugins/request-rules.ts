@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import { invalidRequest, RequestError } from '../../core/errors.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body may be left out; that is the same as an empty object. */
+    optionalBody?: boolean;
+  }
+}
+
+/** What holds for every request, whatever its route. */
+export function addRequestRules(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': request.id,
+    });
+    if (closing) {
+      reply.header('connection', 'close');
+      throw new RequestError('unavailable', 'this server is stopping; send the request again');
+    }
+  });
+
+  app.addHook('preValidation', async (request) => {
+    if (request.is404) return;
+    if (request.method === 'POST' && request.headers['idempotency-key'] !== undefined) {
+      const message =
+        'is not supported yet, so repeating this request could do its work twice; nothing was done. Send it without the header';
+      throw invalidRequest({ pointer: 'header:Idempotency-Key', code: 'unknown_header', message });
+    }
+    if (request.body === undefined && request.routeOptions.config.optionalBody) request.body = {};
+  });
+}

@@ -1,0 +1,88 @@
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import type { FastifySchemaCompiler } from 'fastify';
+import { type FieldProblem, invalidRequest } from '../core/errors.ts';
+import { shortened } from '../core/result.ts';
+import { type FieldErrorCode, memberPointer } from './field-errors.ts';
+import { MOST_ERRORS } from './problem.ts';
+import type { Component } from './schemas/component.ts';
+import { UUID } from './uuid.ts';
+
+/**
+ * Compiles the schemas of routes. Bodies are checked as they are: nothing is converted, filled in or taken out. The
+ * values of a query are text, so they are converted. Parameters of a path are not checked here: what cannot
+ * be the name of anything is simply not found, which the handler says with the code of its resource.
+ */
+export function requestChecker(components: readonly Component[]): FastifySchemaCompiler<object> {
+  const ajvs = { body: makeAjv(components, false), querystring: makeAjv(components, true) };
+  return ({ schema, httpPart }) => {
+    if (httpPart === 'params') return () => true;
+    const query = httpPart === 'querystring';
+    const check = (query ? ajvs.querystring : ajvs.body).compile(schema);
+    return (value: unknown) => {
+      if (check(value)) return { value };
+      const errors = (check.errors ?? []).filter((error) => error.propertyName === undefined);
+      return { error: invalidRequest(...errors.slice(0, MOST_ERRORS).map((error) => problemFrom(error, query))) };
+    };
+  };
+}
+
+function makeAjv(components: readonly Component[], coerceTypes: boolean): Ajv2020 {
+  const ajv = new Ajv2020({ allErrors: true, strict: true, verbose: true, coerceTypes });
+  ajv.addFormat('uuid', UUID);
+  for (const component of components) ajv.addSchema(component);
+  return ajv;
+}
+
+function problemFrom(error: ErrorObject, query: boolean): FieldProblem {
+  const [code, message, key] = inPlainWords(error);
+  const pointer = key === undefined ? error.instancePath : memberPointer(error.instancePath, key);
+  return { pointer: query ? pointer.replace('/', '?') : pointer, code, message };
+}
+
+/** Code, message and, where the rule is about a member of the place that ajv names, its key. */
+function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
+  const { params } = error;
+  switch (error.keyword) {
+    case 'required':
+      return ['required', 'must be given', params.missingProperty];
+    case 'additionalProperties': {
+      const known = Object.keys(error.parentSchema?.properties ?? {});
+      const there = known.length > 0 ? `there are ${known.join(', ')}` : 'there are none here';
+      return ['unknown_field', `is not known; ${there}`, params.additionalProperty];
+    }
+    case 'propertyNames': {
+      const name = shortened(params.propertyName);
+      return ['invalid_format', `the key "${name}" must match ${error.schema.pattern}`, params.propertyName];
+    }
+    case 'type':
+      return ['invalid_type', wrongType(error)];
+    case 'enum':
+      return ['not_allowed', `must be one of ${params.allowedValues.join(', ')}`];
+    case 'pattern':
+      return ['invalid_format', `must match ${params.pattern}`];
+    case 'format':
+      return ['invalid_format', `must be a ${params.format === 'uuid' ? 'UUID' : params.format}`];
+    case 'minLength':
+      return ['too_short', `must have at least ${params.limit} characters`];
+    case 'maxLength':
+      return ['too_long', `must have at most ${params.limit} characters`];
+    case 'maxProperties':
+      return ['too_many', `must have at most ${params.limit} keys`];
+    case 'minimum':
+      return ['out_of_range', `must be at least ${params.limit}`];
+    case 'maximum':
+      return ['out_of_range', `must be at most ${params.limit}`];
+    default:
+      return ['invalid', error.message ?? 'breaks a rule of the schema'];
+  }
+}
+
+const TYPES: Record<string, string> = { object: 'a JSON object', integer: 'a whole number', array: 'an array' };
+
+function wrongType(error: ErrorObject): string {
+  const type = String(error.params.type);
+  const must = `must be ${TYPES[type] ?? `a ${type}`}`;
+  return error.instancePath === '' && error.data === null
+    ? `${must}, sent with the header Content-Type: application/json`
+    : must;
+}

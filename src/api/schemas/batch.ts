@@ -1,0 +1,128 @@
+import { type Static, Type } from 'typebox';
+import { BATCH_STATUSES } from '../../core/batch.ts';
+import { batchExample } from './batch-example.ts';
+import { dictionary, nullable, reference, seconds, sha256, uuid } from './component.ts';
+
+const StatusReasonSchema = Type.Object(
+  {
+    code: Type.String({ description: 'A code of a batch or of a file; see the list of codes.' }),
+    message: Type.String(),
+    record: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Number of the record, from 1; 0 is the header row.' }),
+    ),
+    offset: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Bytes from the start of the file to where it shows.' }),
+    ),
+  },
+  { description: 'Why the batch has its status, where there is something to say.' },
+);
+
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+
+const CountsSchema = Type.Object(
+  {
+    total: nullable(count('Records of the file; null until they are counted.')),
+    succeeded: count('Processed, with an output.'),
+    failed: count('Invalid, or refused by the operation.'),
+    skipped: count('Already succeeded in the batch that this one corrects.'),
+    unprocessed: count('Not processed yet; in a terminal status: never processed.'),
+  },
+  { description: 'From the moment that `total` is known: succeeded + failed + skipped + unprocessed = total.' },
+);
+
+const ProgressSchema = Type.Object(
+  {
+    stage: Type.String({ description: 'The status whose work this is.' }),
+    unit: Type.Enum(['bytes', 'records']),
+    done: Type.Number(),
+    of: nullable(Type.Number()),
+    per_second: nullable(Type.Number()),
+    seconds_left: nullable(
+      Type.Unsafe<[number, number]>({
+        type: 'array',
+        prefixItems: [{ type: 'integer' }, { type: 'integer' }],
+        items: false,
+        minItems: 2,
+        description: 'Of this stage: the least and the most that is likely.',
+      }),
+    ),
+  },
+  { description: 'How far the stage is that runs; null when nothing runs.' },
+);
+
+const ReadSchema = Type.Object(
+  {
+    format: Type.String(),
+    encoding: Type.String(),
+    bom: Type.Boolean(),
+    delimiter: Type.String(),
+    quote: Type.String(),
+    header: Type.Boolean(),
+    columns: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'As the file has it.' }),
+        field: nullable(Type.String({ description: 'The field that it fills; null: it is ignored.' })),
+      }),
+    ),
+  },
+  { description: 'As what the file was read; null until it was.' },
+);
+
+export const BatchSchema = Type.Object(
+  {
+    batch: uuid('Its id.'),
+    operation: Type.String(),
+    status: Type.Enum(BATCH_STATUSES),
+    status_reason: nullable(StatusReasonSchema),
+    hash: nullable(sha256('SHA-256 of the file: as it was read; before that, as the client stated it.')),
+    metadata: dictionary(),
+    created_ts: seconds('When it was accepted'),
+    updated_ts: seconds('When it last changed'),
+    statuses: Type.Array(Type.Object({ status: Type.Enum(BATCH_STATUSES), ts: seconds('When it began') }), {
+      description: 'Every status that the batch has entered, in order.',
+    }),
+    counts: CountsSchema,
+    progress: nullable(ProgressSchema),
+    handler: uuid('The upload that it was made of.'),
+    on_invalid: Type.Enum(['reject', 'skip']),
+    mapping: dictionary<string>({}, Type.String()),
+    settings: dictionary({ description: 'Of the operation, with its defaults filled in.' }),
+    failed_from: nullable(Type.String({ description: 'Of `failed`: the status that it failed in.' })),
+    read: nullable(ReadSchema),
+    results_ready: Type.Boolean({ description: 'Whether the result files can be downloaded.' }),
+    links: Type.Object({ self: Type.String(), results: Type.String() }),
+  },
+  {
+    $id: 'Batch',
+    description: 'One operation on one upload. More fields may come; those that are here keep their names.',
+    examples: [batchExample],
+  },
+);
+
+export type Batch = Static<typeof BatchSchema>;
+
+export const BatchPageSchema = Type.Object(
+  {
+    items: Type.Array(reference(BatchSchema)),
+    next_cursor: nullable(
+      Type.String({ description: 'Give it as `cursor` to get the next page; null on the last one.' }),
+    ),
+  },
+  { $id: 'BatchPage', description: 'Batches, newest first.' },
+);
+
+export type BatchPage = Static<typeof BatchPageSchema>;
+
+export const BatchesQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100, description: 'How many at most; 20 when left out.' }),
+    ),
+    cursor: Type.Optional(
+      Type.String({ maxLength: 100, description: '`next_cursor` of the page before; opaque.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const BatchParams = Type.Object({ batch: uuid('Id of the batch.') });

@@ -1,0 +1,121 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { type ClientRequest, request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { UploadTicket } from '../api/schemas/upload.ts';
+import { PIECE_BYTES } from './hash-file.ts';
+import { unreachable } from './send.ts';
+import { SheafError, storeProblem } from './sheaf-error.ts';
+
+/** A file on disk, or a stream whose length is known. */
+export type FileSource = string | { stream: Readable; size: number };
+
+export interface PutOptions {
+  signal?: AbortSignal;
+  /** Bytes handed to the network so far, of all. */
+  onProgress?: (sent: number, of: number) => void;
+}
+
+/** A store that is silent for so long is gone; storing the last bytes of a large file takes it a while. */
+const IDLE_MS = 120_000;
+const LONGEST_REFUSAL = 64 * 1024;
+
+/**
+ * Sends a file to the presigned URL of an upload, in flat memory. Through `node:http` and not `fetch`, which hides an
+ * early refusal behind the broken pipe that it causes.
+ * @throws {SheafError} when the store refuses it or does not answer
+ */
+export async function putFile(
+  ticket: UploadTicket,
+  source: FileSource,
+  options: PutOptions = {},
+): Promise<void> {
+  const size = typeof source === 'string' ? (await stat(source)).size : source.size;
+  const headers = headersOf(ticket, size);
+  const body = typeof source === 'string' ? readFrom(source, size) : source.stream;
+  const send = new URL(ticket.url).protocol === 'https:' ? secureRequest : plainRequest;
+  const request = send(ticket.url, { method: ticket.method, headers, signal: options.signal });
+  request.setTimeout(IDLE_MS, () => request.destroy(new Error(`nothing moved for ${IDLE_MS / 1000} s`)));
+
+  const pieces = new CountedSource(body, size, options.onProgress);
+  const [sent, answered] = await Promise.allSettled([pipeline(pieces, request), answerTo(request)]);
+  options.signal?.throwIfAborted();
+  if (pieces.failure !== undefined) throw pieces.failure;
+  if (answered.status === 'rejected') throw unreachable('the upload', answered.reason);
+  const { status, text } = answered.value;
+  if (status < 200 || status > 299) throw storeProblem(status, text);
+  if (sent.status === 'rejected') throw unreachable('the upload', sent.reason);
+}
+
+/** The ticket's headers are part of its signature and go as they are; the length is the file's. */
+function headersOf(ticket: UploadTicket, size: number): Record<string, string> {
+  const headers: Record<string, string> = { 'content-length': String(size) };
+  for (const [name, value] of Object.entries(ticket.headers)) headers[name.toLowerCase()] = value;
+  const stated = headers['content-length'];
+  if (stated !== String(size)) {
+    throw sizeDiffers(`the upload was made for ${stated} bytes, the file has ${size}`);
+  }
+  return headers;
+}
+
+function sizeDiffers(detail: string): SheafError {
+  return new SheafError(0, 'size_differs', detail);
+}
+
+/** No more than was stated, also of a file that grows meanwhile. */
+function readFrom(path: string, size: number): AsyncIterable<Buffer> {
+  if (size === 0) return (async function* () {})();
+  return createReadStream(path, { highWaterMark: PIECE_BYTES, end: size - 1 });
+}
+
+/** The file's bytes on their way: counted, and held against the length that was stated. */
+class CountedSource {
+  /** What went wrong on our side; the request's own error tells of it as of a broken connection only. */
+  failure: unknown;
+  readonly #body: AsyncIterable<Buffer>;
+  readonly #size: number;
+  readonly #onProgress: PutOptions['onProgress'];
+
+  constructor(body: AsyncIterable<Buffer>, size: number, onProgress: PutOptions['onProgress']) {
+    this.#body = body;
+    this.#size = size;
+    this.#onProgress = onProgress;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    let sent = 0;
+    try {
+      for await (const piece of this.#body) {
+        sent += piece.length;
+        if (sent > this.#size) break;
+        yield piece;
+        this.#onProgress?.(sent, this.#size);
+      }
+      if (sent !== this.#size) throw sizeDiffers(`the file is not ${this.#size} bytes long any more`);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
+/** The answer, also one that comes before everything is sent: the rest is not sent then. */
+function answerTo(request: ClientRequest): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    request.on('error', reject);
+    request.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        if (text.length < LONGEST_REFUSAL) text += piece;
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, text });
+        if (!request.writableFinished) request.destroy();
+      });
+    });
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * The closed catalogue of everything that can go wrong where a client sees it, and the three kinds of trouble
+ * inside the engine. HTTP statuses are no business of this file: `api/problem.ts` maps `RequestErrorKind`.
+ * `docs/errors.md` lists the same codes; a test holds the two together.
+ */
+
+export type RequestErrorKind =
+  | 'malformed'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'missing'
+  | 'conflict'
+  | 'gone'
+  | 'too_large'
+  | 'unsupported'
+  | 'invalid'
+  | 'internal'
+  | 'unavailable';
+
+/** What a request can be answered with instead of what it asked for. */
+export const REQUEST_ERRORS = {
+  malformed_json: { kind: 'malformed', title: 'The body is not JSON' },
+  malformed_request: {
+    kind: 'malformed',
+    title: 'The request is not well-formed HTTP or its path cannot be read',
+  },
+  unauthenticated: { kind: 'unauthenticated', title: 'A valid API key is needed' },
+  forbidden: { kind: 'forbidden', title: 'The role of the caller does not allow this' },
+  route_not_found: { kind: 'missing', title: 'There is no such route' },
+  handler_not_found: { kind: 'missing', title: 'There is no such upload' },
+  batch_not_found: { kind: 'missing', title: 'There is no such batch' },
+  operation_not_found: { kind: 'missing', title: 'There is no such operation' },
+  format_not_written: { kind: 'missing', title: 'The results were not written in this format' },
+  upload_missing: { kind: 'conflict', title: 'Nothing has been uploaded under this handler yet' },
+  upload_used: { kind: 'conflict', title: 'The upload was used up by an earlier batch' },
+  upload_in_use: { kind: 'conflict', title: 'Another batch is about to copy this upload' },
+  results_not_ready: { kind: 'conflict', title: 'The result files are not written yet' },
+  upload_expired: { kind: 'gone', title: 'The upload has expired' },
+  file_too_large: { kind: 'too_large', title: 'The file is larger than the limit' },
+  body_too_large: { kind: 'too_large', title: 'The body of the request is larger than the limit' },
+  unsupported_media_type: { kind: 'unsupported', title: 'Bodies are JSON' },
+  invalid_request: { kind: 'invalid', title: 'The request has invalid fields' },
+  internal: { kind: 'internal', title: 'Something went wrong on our side' },
+  unavailable: { kind: 'unavailable', title: 'A service that this request needs does not answer' },
+} as const satisfies Record<string, { kind: RequestErrorKind; title: string }>;
+
+export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
+
+/** What is wrong with a file as a whole. The batch ends in `validation_failed`, whatever `on_invalid` says. */
+export const FILE_ERRORS = {
+  file_no_records: 'The file holds no records',
+  file_not_csv: 'The file is not CSV text',
+  file_encoding: 'The file is not valid UTF-8',
+  file_unclosed_quote: 'A quote is opened and never closed',
+  file_header_empty: 'A column of the header row has no name',
+  file_header_duplicate: 'Two columns of the header row have the same name',
+  file_header_reserved: 'A column of the header row has a name that is not allowed',
+  file_header_malformed: 'The header row cannot be read',
+  file_column_missing: 'A column that the operation or the mapping needs is not in the file',
+} as const;
+
+export type FileErrorCode = keyof typeof FILE_ERRORS;
+
+/** Why one record failed before a handler saw it. Handlers add codes of their own (`Operation.failures`). */
+export const RECORD_ERRORS = {
+  required: 'A required field is not given',
+  invalid_type: 'The value cannot be read as the type of the field',
+  too_short: 'The value is shorter than allowed',
+  too_long: 'The value is longer than allowed',
+  invalid_format: 'The value does not have the form that the field asks for',
+  not_allowed: 'The value is not one of those allowed',
+  out_of_range: 'The number or the length is outside the allowed range',
+  too_precise: 'The number has more decimals than allowed',
+  nul_character: 'The value holds a NUL character, which cannot be stored',
+  invalid: 'The value breaks a rule of the operation’s schema',
+  cells_too_few: 'The row has fewer cells than the header',
+  cells_too_many: 'The row has more cells than the header',
+  quote_misplaced: 'A quote stands where RFC 4180 allows none',
+  cell_too_large: 'A cell is larger than the limit',
+  record_too_large: 'The record is larger than the limit',
+} as const;
+
+export type RecordErrorCode = keyof typeof RECORD_ERRORS;
+
+/** Why a batch has the status it has (`status_reason.code`), besides the codes of `FILE_ERRORS`. */
+export const BATCH_REASONS = {
+  hash_mismatch: 'The SHA-256 of the upload is not the one that the client stated',
+  records_invalid: 'Some records break the rules of the operation, so none was processed',
+  upload_changed: 'The upload was overwritten after the batch was made',
+  upload_gone: 'The upload was removed before it was copied',
+  input_changed: 'The private copy of the input is not what was hashed',
+  input_gone: 'The private copy of the input is no longer there',
+  operation_unavailable: 'No worker knows this version of the operation any more',
+  handler_broken: 'The operation answered with something other than one result per record',
+  retries_exhausted: 'The same step failed too many times',
+} as const;
+
+export type BatchReasonCode = keyof typeof BATCH_REASONS;
+
+export interface FieldProblem {
+  /** JSON pointer (RFC 6901) into the request, e.g. `/mapping/Name`. */
+  pointer: string;
+  code: string;
+  message: string;
+}
+
+/** A request that is answered with `application/problem+json` (RFC 9457). */
+export class RequestError extends Error {
+  readonly code: RequestErrorCode;
+  readonly errors: readonly FieldProblem[];
+
+  constructor(code: RequestErrorCode, detail: string, errors: readonly FieldProblem[] = []) {
+    super(detail);
+    this.name = 'RequestError';
+    this.code = code;
+    this.errors = errors;
+  }
+
+  get kind(): RequestErrorKind {
+    return REQUEST_ERRORS[this.code].kind;
+  }
+}
+
+/** A request whose body or query breaks a rule: 422, with one entry for each place. */
+export function invalidRequest(...errors: FieldProblem[]): RequestError {
+  const detail = errors.map((error) => `${error.pointer || 'body'}: ${error.message}`).join('; ');
+  return new RequestError('invalid_request', detail, errors);
+}
+
+/** What is wrong with a file as a whole, and where. */
+export interface FileFault {
+  code: FileErrorCode;
+  message: string;
+  /** The number of the record (from 1) where it shows; 0 is the header row. */
+  record?: number;
+  /** Offset in bytes from the start of the file. */
+  offset?: number;
+}
+
+/**
+ * A passing trouble (a connection cut, a server that answers 503): the step is tried again with backoff and
+ * costs an attempt, unless it is `free`: contention that says nothing against the step (deadlock, serialization).
+ */
+export class RetryableFault extends Error {
+  readonly free: boolean;
+
+  constructor(message: string, options: { cause?: unknown; free?: boolean } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'RetryableFault';
+    this.free = options.free ?? false;
+  }
+}
+
+/** A trouble that trying again cannot mend: the batch is `failed` with this reason. */
+export class PermanentFault extends Error {
+  readonly code: BatchReasonCode;
+
+  constructor(code: BatchReasonCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'PermanentFault';
+    this.code = code;
+  }
+}
+
+/** The lease was lost: whatever this worker still holds must not count. Not an error to report or to retry. */
+export class LeaseLost extends Error {
+  constructor(what: string) {
+    super(`the lease of ${what} is not held any more`);
+    this.name = 'LeaseLost';
+  }
+}

@@ -1,0 +1,44 @@
+import type { TObject, TSchema } from 'typebox';
+
+/** A leaf of an input schema: what one cell of a file can hold. */
+export interface Field {
+  /** Names joined by dots: `address.city`. */
+  name: string;
+  path: readonly string[];
+  type: 'string' | 'number' | 'integer' | 'boolean';
+  required: boolean;
+}
+
+interface PlainSchema {
+  type?: unknown;
+  properties?: Record<string, TSchema>;
+  required?: string[];
+  additionalProperties?: unknown;
+}
+
+const CELL_TYPES = ['string', 'number', 'integer', 'boolean'] as const;
+
+/**
+ * The leaves of an input schema, in its order.
+ * @throws {Error} when the schema is open or a leaf has a type that no cell can hold.
+ */
+export function leafFields(schema: TObject): Field[] {
+  return leavesUnder(schema as PlainSchema, [], true);
+}
+
+function leavesUnder(schema: PlainSchema, path: readonly string[], required: boolean): Field[] {
+  const at = path.join('.') || 'the input schema';
+  if (schema.additionalProperties !== false) throw new Error(`${at} needs additionalProperties: false`);
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]): Field[] => {
+    const here = [...path, name];
+    const needed = required && (schema.required ?? []).includes(name);
+    const { type } = property as PlainSchema;
+    if (type === 'object') return leavesUnder(property as PlainSchema, here, needed);
+    const cellType = CELL_TYPES.find((known) => known === type);
+    if (cellType === undefined) {
+      throw new Error(`${here.join('.')} has the type ${JSON.stringify(type)}, which no cell can hold`);
+    }
+    if (name.includes('.')) throw new Error(`${here.join('.')}: a field’s own name may not hold a dot`);
+    return [{ name: here.join('.'), path: here, type: cellType, required: needed }];
+  });
+}

@@ -1,0 +1,70 @@
+import { access, chmod, constants, mkdir, open, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/**
+ * Makes a directory that only its owner may enter, and returns its absolute path. One that is there already
+ * is used, and closed to others if it stood open. Group `x` alone stays: it is how a PostgreSQL that runs as
+ * another user gets to its files (see account.ts).
+ *
+ * @throws Error when the path is not a directory, cannot be made or written, or belongs to another user.
+ */
+export async function makePrivateDirectory(path: string): Promise<string> {
+  const directory = resolve(path);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await stat(directory);
+    const user = process.getuid?.();
+    if (user !== undefined && user !== 0 && uid !== user) throw ownedByAnother(directory, uid, user);
+    if ((mode & 0o067) !== 0) await chmod(directory, 0o700);
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    return directory;
+  } catch (error) {
+    throw explain(directory, error as NodeJS.ErrnoException);
+  }
+}
+
+/** Makes the names in a directory survive a power cut. */
+export async function flushDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether a path is there; other trouble than its absence is thrown. */
+export async function pathExists(...parts: string[]): Promise<boolean> {
+  try {
+    await stat(join(...parts));
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+export function ownedByAnother(directory: string, owner: number, user: number): Error {
+  return new Error(
+    `${directory} belongs to another user (uid ${owner}, this is uid ${user}): start as that user, or choose another directory`,
+  );
+}
+
+function explain(directory: string, error: NodeJS.ErrnoException): Error {
+  switch (error.code) {
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return new Error(`${directory} cannot be the directory: it, or something above it, is a file`, {
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new Error(`${directory} cannot be made or written by this user: ${error.message}`, {
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,124 @@
+import { mkdir } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { lockDirectory } from './directory-lock.ts';
+import { type DispatchSettings, dispatch, type Expectation } from './dispatch.ts';
+import { Store } from './store.ts';
+
+export interface S3ServerOptions {
+  directory: string;
+  /** 127.0.0.1 */
+  host?: string;
+  /** 0 = any free */
+  port: number;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+  corsOrigins?: readonly string[];
+  now?: () => Date;
+}
+
+export interface S3Server {
+  /** http://127.0.0.1:PORT */
+  endpoint: string;
+  port: number;
+  close(): Promise<void>;
+}
+
+/** S3 takes 8 KB of headers; a presigned URL comes on top. */
+const MAX_HEADER_BYTES = 32 * 1024;
+const HEADERS_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 60_000;
+/** A connection on which nothing moves. A whole upload may take hours, so that has no limit. */
+const IDLE_MS = 300_000;
+const CLOSE_GRACE_MS = 5000;
+
+/**
+ * Starts an S3 server on a directory of the local disk, which it makes if need be and holds for itself alone.
+ * Every request must be signed with the one pair of credentials. Faults that no client can be told about are
+ * emitted as process warnings of the type `EmbeddedS3Warning`.
+ * @throws Error when the port is taken, another server has the directory, or what is in it is damaged
+ */
+export async function startS3Server(options: S3ServerOptions): Promise<S3Server> {
+  const { region, credentials, corsOrigins = [], now = () => new Date() } = options;
+  const host = options.host ?? '127.0.0.1';
+  const directory = resolve(options.directory);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const unlock = await lockDirectory(directory);
+  let store: Store;
+  try {
+    store = await Store.open(directory);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+  const running = new Set<Promise<void>>();
+  const listener = createListener({ region, credentials, now, store, corsOrigins }, running);
+  try {
+    await listener.listen(options.port, host);
+  } catch (error) {
+    await store.close();
+    await unlock();
+    throw error;
+  }
+  const { port } = listener.address();
+  let closing: Promise<void> | undefined;
+  return {
+    endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    close: () => {
+      closing ??= (async () => {
+        await listener.close();
+        await store.close();
+        await unlock();
+      })();
+      return closing;
+    },
+  };
+}
+
+/** The HTTP side: its limits, and an orderly end. */
+function createListener(settings: DispatchSettings, running: Set<Promise<void>>) {
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  });
+  server.timeout = IDLE_MS;
+  let closing = false;
+  const on =
+    (expectation: Expectation) =>
+    (request: IncomingMessage, response: ServerResponse): void => {
+      if (closing) response.setHeader('connection', 'close');
+      const work = dispatch(settings, request, response, expectation);
+      running.add(work);
+      void work.finally(() => running.delete(work));
+    };
+  server.on('request', on('none')).on('checkContinue', on('continue')).on('checkExpectation', on('unknown'));
+  return {
+    address: () => server.address() as AddressInfo,
+    listen: (port: number, host: string) =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      }),
+    async close(): Promise<void> {
+      closing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      let timer: NodeJS.Timeout | undefined;
+      const grace = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_GRACE_MS);
+      });
+      await Promise.race([Promise.all(running), grace]);
+      clearTimeout(timer);
+      server.closeAllConnections();
+      // Handlers whose connection was cut still remove their files.
+      await Promise.all(running);
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { PermanentFault } from '../core/errors.ts';
+import type { OperationRegistry } from '../core/operation.ts';
+import { bindColumns } from '../core/record.ts';
+import { RFC_4180 } from '../formats/csv/dialect.ts';
+import { type CsvIndex, CsvIndexer } from '../formats/csv/index-pass.ts';
+import { inputKey } from './keys.ts';
+import type { HeldLease } from './lease-keeper.ts';
+import type { BatchClaim, CopiedInput, ObjectStore, WorkStore } from './ports.ts';
+import { ObjectChanged, ObjectGone } from './ports.ts';
+import type { EngineSettings } from './settings.ts';
+
+export interface CopyUpload {
+  operations: OperationRegistry;
+  objects: ObjectStore;
+  work: Pick<WorkStore, 'rejectHash' | 'finishCopy'>;
+  settings: EngineSettings;
+}
+
+/**
+ * Reads the upload once as a stream (SHA-256 of the whole, where each chunk lies, SHA-256 of each chunk) and copies
+ * it to the batch's own place, but only if the hash is the client's. Running twice is harmless: each lease copies to
+ * a key of its own, and only the holder's is named.
+ */
+export async function copyUpload(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<void> {
+  const index = await readUpload(engine, claim, lease);
+  if (claim.statedHash !== null && index.sha256 !== claim.statedHash) {
+    await engine.work.rejectHash(claim, index.sha256);
+    return;
+  }
+  const key = inputKey(claim.batchId, claim.lease);
+  await engine.objects
+    .copy(claim.uploadKey, key, claim.upload, lease.signal)
+    .catch((error: unknown) => Promise.reject(aboutUpload(error)));
+  await engine.work.finishCopy(claim, describeInput(engine, claim, index, key));
+}
+
+async function readUpload(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<CsvIndex> {
+  const { chunk, recordBytes, cellBytes } = engine.settings;
+  const operation = engine.operations.get(claim.operation);
+  const indexer = new CsvIndexer({
+    dialect: RFC_4180,
+    limits: {
+      records: Math.min(chunk.records, operation?.limits.chunkRecords ?? chunk.records),
+      bytes: chunk.bytes,
+      recordBytes,
+      cellBytes,
+    },
+  });
+  let bytes = 0;
+  try {
+    const stream = await engine.objects.read(claim.uploadKey, {
+      ifMatch: claim.upload.etag,
+      signal: lease.signal,
+    });
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      indexer.push(piece);
+      bytes += piece.length;
+      lease.progress(bytes);
+    }
+  } catch (error) {
+    throw aboutUpload(error);
+  }
+  // Some servers ignore If-Match: then the length is what shows that the object was replaced under the reader.
+  if (bytes !== claim.upload.bytes) throw aboutUpload(new ObjectChanged(claim.uploadKey));
+  return indexer.finish();
+}
+
+function aboutUpload(error: unknown): unknown {
+  if (error instanceof ObjectChanged) {
+    return new PermanentFault('upload_changed', 'the upload was overwritten after the batch was made', {
+      cause: error,
+    });
+  }
+  if (error instanceof ObjectGone) {
+    return new PermanentFault('upload_gone', 'the upload is not there any more', { cause: error });
+  }
+  return error;
+}
+
+function describeInput(engine: CopyUpload, claim: BatchClaim, index: CsvIndex, key: string): CopiedInput {
+  const copied = { hash: index.sha256, inputKey: key, chunks: index.chunks, total: index.records };
+  const operation = engine.operations.get(claim.operation);
+  if (operation === undefined) throw new Error(`claimed a batch of the unknown operation ${claim.operation}`);
+  // A quote that is never closed is the last record's trouble: the others are checked as usual.
+  const fault = index.fault?.code === 'file_unclosed_quote' ? undefined : index.fault;
+  if (fault !== undefined || index.header === null) return { ...copied, read: null, fault: fault ?? null };
+
+  const binding = bindColumns(index.header, claim.mapping, operation);
+  if ('code' in binding) return { ...copied, read: null, fault: binding };
+  return {
+    ...copied,
+    fault: null,
+    read: {
+      format: 'csv',
+      encoding: 'utf-8',
+      bom: index.bom,
+      delimiter: String.fromCharCode(RFC_4180.delimiter),
+      quote: String.fromCharCode(RFC_4180.quote),
+      header: true,
+      columns: binding.columns,
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { LeaseLost } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { LeaseRef, WorkStore } from './ports.ts';
+
+/** A lease while its work runs. */
+export interface HeldLease {
+  /** Fires when the lease is lost, and when the worker must stop at once. */
+  signal: AbortSignal;
+  /** Shown on the batch with the next renewal. */
+  progress(done: number): void;
+}
+
+interface Holding {
+  ref: LeaseRef;
+  abort: AbortController;
+  /** Monotonic clock (ms) after which nobody guarantees that the lease is still ours. */
+  goodUntil: number;
+}
+
+/**
+ * Renews every lease of this process, all in one statement on a connection that does nothing else, so that a long
+ * handler or a full pool never lets one run out. The deadline itself is kept by the database's clock; the monotonic
+ * one here only decides when to stop believing, should the database not answer.
+ */
+export class LeaseKeeper {
+  readonly #store: Pick<WorkStore, 'renew'>;
+  readonly #seconds: number;
+  readonly #log: Log;
+  readonly #held = new Map<string, Holding>();
+  #timer: NodeJS.Timeout | undefined;
+  #renewing: Promise<void> | undefined;
+
+  constructor(store: Pick<WorkStore, 'renew'>, leaseSeconds: number, log: Log) {
+    this.#store = store;
+    this.#seconds = leaseSeconds;
+    this.#log = log;
+  }
+
+  /** Runs `work` under a lease that was just claimed, and renews it until the work ends. */
+  async hold<T>(ref: LeaseRef, work: (lease: HeldLease) => Promise<T>): Promise<T> {
+    const holding: Holding = { ref, abort: new AbortController(), goodUntil: this.#deadline() };
+    this.#held.set(ref.lease, holding);
+    this.#schedule();
+    try {
+      return await work({
+        signal: holding.abort.signal,
+        progress: (done) => {
+          holding.ref = { ...holding.ref, progressDone: done };
+        },
+      });
+    } finally {
+      this.#held.delete(ref.lease);
+    }
+  }
+
+  /** Aborts whatever is still held: the worker is going away and hands its work back. */
+  abortAll(): void {
+    for (const holding of this.#held.values()) holding.abort.abort(new LeaseLost(describe(holding.ref)));
+  }
+
+  async close(): Promise<void> {
+    this.abortAll();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#renewing;
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#seconds * 1000;
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#held.size === 0) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#renewing = this.#renew().finally(() => {
+          this.#timer = undefined;
+          this.#schedule();
+        });
+      },
+      (this.#seconds * 1000) / 3,
+    );
+  }
+
+  async #renew(): Promise<void> {
+    const asked = [...this.#held.values()];
+    if (asked.length === 0) return;
+    const goodUntil = this.#deadline();
+    try {
+      const still = await this.#store.renew(asked.map((holding) => holding.ref));
+      for (const holding of asked) {
+        if (still.has(holding.ref.lease)) holding.goodUntil = goodUntil;
+        else if (this.#held.has(holding.ref.lease))
+          this.#lose(holding, 'it was taken over or its batch moved on');
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'leases could not be renewed; trying again');
+      for (const holding of asked) {
+        if (performance.now() > holding.goodUntil) this.#lose(holding, 'the database did not answer in time');
+      }
+    }
+  }
+
+  #lose(holding: Holding, why: string): void {
+    this.#log.warn({ ...holding.ref, why }, 'lease lost');
+    holding.abort.abort(new LeaseLost(describe(holding.ref)));
+  }
+}
+
+function describe(ref: LeaseRef): string {
+  return ref.kind === 'chunk' ? `chunk ${ref.number} of batch ${ref.batchId}` : `batch ${ref.batchId}`;
+}

@@ -1,0 +1,341 @@
+import type { Readable } from 'node:stream';
+import type { Counts, OnInvalid, Stage, StatusReason } from '../core/batch.ts';
+import type { ChunkRange, RecordFault } from '../core/chunk.ts';
+import type { BatchReasonCode, FileFault } from '../core/errors.ts';
+import type { ColumnBinding } from '../core/record.ts';
+import type { TransactionSql } from '../core/sql.ts';
+
+/** What the use cases need from outside. Adapters implement it; `test/contract` proves that each one does. */
+
+// ---------------------------------------------------------------------------------------------- objects in S3
+
+export interface ObjectHead {
+  bytes: number;
+  etag: string;
+}
+
+export interface PresignedRequest {
+  url: string;
+  method: 'PUT' | 'GET';
+  /** Must be sent with the request: the signature binds them. */
+  headers: Record<string, string>;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+export interface ReadOptions {
+  /** Bytes `[start, end)`. */
+  range?: { start: number; end: number };
+  /** Read only if the object still has this ETag. */
+  ifMatch?: string;
+  signal?: AbortSignal;
+}
+
+export interface ObjectStore {
+  /** A PUT for a client; `bytes` and `sha256`, where stated, are bound into the signature. */
+  presignPut(
+    key: string,
+    bind: { bytes?: number; sha256?: string; contentType?: string },
+  ): Promise<PresignedRequest>;
+  presignGet(key: string, filename: string): Promise<PresignedRequest>;
+  /** `null`: there is no such object. */
+  head(key: string): Promise<ObjectHead | null>;
+  /** @throws {ObjectGone} no such object. @throws {ObjectChanged} the ETag differs. @throws {RetryableFault} */
+  read(key: string, options?: ReadOptions): Promise<Readable>;
+  /** Copies inside the store. @throws {ObjectGone} @throws {ObjectChanged} @throws {RetryableFault} */
+  copy(from: string, to: string, source: ObjectHead, signal?: AbortSignal): Promise<void>;
+  put(key: string, body: Buffer, options?: { contentType?: string; signal?: AbortSignal }): Promise<void>;
+  /** Stores a stream of unknown length in flat memory; nothing is visible under the key before it is whole. */
+  putStream(
+    key: string,
+    body: Readable,
+    options?: { contentType?: string; signal?: AbortSignal },
+  ): Promise<void>;
+}
+
+export class ObjectGone extends Error {
+  constructor(key: string) {
+    super(`there is no object ${key}`);
+    this.name = 'ObjectGone';
+  }
+}
+
+export class ObjectChanged extends Error {
+  constructor(key: string) {
+    super(`the object ${key} is not the one that was looked at before`);
+    this.name = 'ObjectChanged';
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ queue
+
+export interface Ticket {
+  stage: Stage;
+  batchId: string;
+}
+
+/** Says only “there is work”: which work, PostgreSQL decides. Losing or doubling a ticket does no harm. */
+export interface WorkQueue {
+  enqueue(tickets: readonly Ticket[]): Promise<void>;
+  /** How many tickets of a stage are not served yet. */
+  waiting(stage: Stage): Promise<number>;
+}
+
+// ---------------------------------------------------------------------------------- what waits for a request
+
+export interface Upload {
+  id: string;
+  accountId: string;
+  objectKey: string;
+  filename: string | null;
+  size: number | null;
+  hash: string | null;
+  createdAt: number;
+  urlExpiresAt: number;
+  expiresAt: number;
+  usedBy: string | null;
+}
+
+export interface NewUpload {
+  id: string;
+  accountId: string;
+  objectKey: string;
+  filename?: string;
+  contentType?: string;
+  size?: number;
+  hash?: string;
+  urlExpiresAt: number;
+  keepSeconds: number;
+}
+
+export interface UploadStore {
+  create(upload: NewUpload): Promise<void>;
+  find(accountId: string, id: string): Promise<Upload | null>;
+}
+
+export interface NewBatch {
+  id: string;
+  accountId: string;
+  uploadId: string;
+  userName: string;
+  operation: string;
+  operationVersion: number;
+  settings: unknown;
+  mapping: Record<string, string>;
+  onInvalid: OnInvalid;
+  metadata: Record<string, unknown>;
+  statedHash?: string;
+  uploadKey: string;
+  upload: ObjectHead;
+}
+
+export interface BatchRow {
+  id: string;
+  accountId: string;
+  operation: string;
+  status: string;
+  statusReason: StatusReason | null;
+  failedFrom: string | null;
+  statuses: { status: string; ts: number }[];
+  hash: string | null;
+  metadata: Record<string, unknown>;
+  settings: Record<string, unknown>;
+  mapping: Record<string, string>;
+  onInvalid: OnInvalid;
+  uploadId: string;
+  uploadBytes: number;
+  read: InputDescription | null;
+  counts: Counts;
+  progressDone: number;
+  /** Records whose check or processing is settled in the phase that runs, and in the last ten seconds. */
+  phase: { settled: number; recent: number; since: number | null };
+  results: ResultFile[] | null;
+  resultsReady: boolean;
+  /** Seconds since the epoch. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface BatchStore {
+  /** Writes the batch in `new`. @throws {RequestError} upload_used, upload_in_use, upload_expired */
+  create(batch: NewBatch): Promise<void>;
+  find(accountId: string, id: string): Promise<BatchRow | null>;
+  /** Newest first; `before` is the id of the last batch of the page before. */
+  list(accountId: string, page: { limit: number; before?: string }): Promise<BatchRow[]>;
+}
+
+// ------------------------------------------------------------------------------------------ what workers need
+
+/** What was read of an input; shown on the batch, and enough to read any chunk again. */
+export interface InputDescription extends ColumnBinding {
+  format: 'csv';
+  encoding: 'utf-8';
+  bom: boolean;
+  delimiter: string;
+  quote: string;
+  header: boolean;
+}
+
+export interface ResultFile {
+  kind: 'all' | 'errors' | 'manifest';
+  format: 'ndjson' | 'json';
+  key: string;
+  bytes: number;
+  sha256: string;
+  records: number;
+}
+
+/** The stages that lease the batch as a whole; the others lease its chunks. */
+export type BatchStage = 'copy' | 'write_results';
+
+/** A batch that this worker holds as a whole. */
+export interface BatchClaim {
+  kind: 'batch';
+  stage: BatchStage;
+  lease: string;
+  attempts: number;
+  batchId: string;
+  accountId: string;
+  operation: string;
+  operationVersion: number;
+  status: string;
+  mapping: Record<string, string>;
+  statedHash: string | null;
+  uploadId: string;
+  uploadKey: string;
+  upload: ObjectHead;
+  statusReason: StatusReason | null;
+  total: number | null;
+}
+
+/** A chunk that this worker holds. */
+export interface ChunkClaim {
+  kind: 'chunk';
+  phase: ChunkPhase;
+  lease: string;
+  attempts: number;
+  batchId: string;
+  accountId: string;
+  userName: string;
+  operation: string;
+  operationVersion: number;
+  settings: Record<string, unknown>;
+  onInvalid: OnInvalid;
+  inputKey: string;
+  read: InputDescription;
+  chunkCount: number;
+  range: ChunkRange;
+}
+
+export type ChunkPhase = 'validate' | 'process';
+
+/** Which operations a worker can run: it claims nothing else. */
+export interface KnownOperations {
+  names: readonly string[];
+  versions: readonly number[];
+}
+
+export interface CopiedInput {
+  hash: string;
+  inputKey: string;
+  read: InputDescription | null;
+  chunks: readonly ChunkRange[];
+  total: number | null;
+  fault: FileFault | null;
+}
+
+/** The outcome of a chunk's part of the work, as the settling transaction writes it. */
+export interface ValidationOutcome {
+  invalid: number;
+  part: string | null;
+  fileFault: RecordFault | null;
+}
+
+export interface ProcessingOutcome {
+  succeeded: number;
+  failed: number;
+  part: string;
+}
+
+/** Where a chunk's lines are, for the result files. */
+export interface ChunkLines {
+  number: number;
+  firstRecord: number;
+  records: number;
+  part: string | null;
+  validationPart: string | null;
+  succeeded: number;
+  failed: number;
+  invalid: number;
+}
+
+/**
+ * A database session of its own for one chunk at a time. The claim notes which session it is, so that whoever
+ * takes over an expired lease can end it first.
+ */
+export interface ChunkSession {
+  /** `null`: nothing waits. With `batchId` only chunks of that batch are looked at. */
+  claim(phase: ChunkPhase, known: KnownOperations, batchId?: string): Promise<ChunkClaim | null>;
+  /** @throws {LeaseLost} when the chunk is not held under this lease any more; nothing is written then. */
+  settleValidation(claim: ChunkClaim, outcome: ValidationOutcome): Promise<void>;
+  /**
+   * One transaction: `work` writes what it has to, answers the outcome, and both commit together.
+   * @throws {LeaseLost} as above. @throws {RetryableFault} deadlocks, serialization, lost connections
+   */
+  settleProcessing(
+    claim: ChunkClaim,
+    work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
+  ): Promise<void>;
+  release(): void;
+}
+
+export interface LeaseRef {
+  kind: 'batch' | 'chunk';
+  batchId: string;
+  /** Of a chunk. */
+  number?: number;
+  lease: string;
+  /** Shown while a batch as a whole is worked on. */
+  progressDone?: number;
+}
+
+export interface WorkWaiting {
+  stage: Stage;
+  batchId: string;
+  /** How many tickets would serve it all. */
+  tickets: number;
+}
+
+export interface WorkStore {
+  claimBatch(
+    stage: 'copy' | 'write_results',
+    known: KnownOperations,
+    batchId?: string,
+  ): Promise<BatchClaim | null>;
+  openSession(): Promise<ChunkSession>;
+  /** Extends leases; answers the tokens that are still held. */
+  renew(leases: readonly LeaseRef[]): Promise<Set<string>>;
+  /**
+   * Gives work back after a fault: it is claimable again after `delaySeconds`; `free` gives the attempt back too.
+   * Answers false when it was not ours any more: taken over, or settled by a commit whose answer was lost.
+   */
+  giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
+  rejectHash(claim: BatchClaim, hash: string): Promise<void>;
+  finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
+  finishResults(claim: BatchClaim, files: readonly ResultFile[], counts: Counts): Promise<void>;
+  /** The batch cannot go on: `failed`, with the leases of its unsettled chunks cleared in the same transaction. */
+  fail(batchId: string, reason: { code: BatchReasonCode; message: string }): Promise<void>;
+  /** Moves a batch on if everything of its phase is settled; answers the work that this made. */
+  advance(batchId: string): Promise<WorkWaiting[]>;
+  /** Chunks in the file's order, a page at a time. */
+  chunkLines(batchId: string): AsyncIterable<ChunkLines>;
+
+  // The steps of the sweep: each bounded, idempotent, and safe on all workers at once.
+  /** Ends the sessions of expired leases and hands their work out again; answers how many. */
+  reclaimExpired(): Promise<number>;
+  /** Batches with a step that failed as often as allowed. */
+  exhausted(maxAttempts: number): Promise<{ batchId: string; what: string }[]>;
+  /** Batches whose phase is settled but that nobody moved on. */
+  stuck(): Promise<string[]>;
+  waitingWork(): Promise<WorkWaiting[]>;
+}

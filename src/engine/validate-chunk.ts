@@ -1,0 +1,38 @@
+import type { OperationRegistry } from '../core/operation.ts';
+import { failedLine } from '../core/result.ts';
+import type { HeldLease } from './lease-keeper.ts';
+import type { ChunkClaim, ChunkSession, ObjectStore } from './ports.ts';
+import { putPart } from './put-part.ts';
+import { readChunk } from './read-chunk.ts';
+import type { EngineSettings } from './settings.ts';
+
+export interface ValidateChunk {
+  operations: OperationRegistry;
+  objects: ObjectStore;
+  settings: EngineSettings;
+}
+
+/** Checks every record of a chunk and keeps the bad ones as a part. Nothing is processed before all are checked. */
+export async function validateChunk(
+  engine: ValidateChunk,
+  session: ChunkSession,
+  claim: ChunkClaim,
+  lease: HeldLease,
+): Promise<void> {
+  const operation = engine.operations.get(claim.operation);
+  if (operation === undefined) throw new Error(`claimed a chunk of the unknown operation ${claim.operation}`);
+  const bad = (await readChunk(engine, claim, operation, lease.signal)).flatMap((record) =>
+    record.errors === undefined ? [] : [record],
+  );
+  const part =
+    bad.length === 0
+      ? null
+      : await putPart(
+          engine.objects,
+          claim,
+          bad.map((record) => failedLine(record.number, record.errors, 0)),
+          { signal: lease.signal, leaseSeconds: engine.settings.leaseSeconds },
+        );
+  const fileFault = bad.find((record) => record.fileFault !== undefined)?.fileFault ?? null;
+  await session.settleValidation(claim, { invalid: bad.length, part, fileFault });
+}

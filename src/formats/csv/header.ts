@@ -1,0 +1,75 @@
+import { isUtf8 } from 'node:buffer';
+import type { FileErrorCode, FileFault } from '../../core/errors.ts';
+import type { CsvDialect } from './dialect.ts';
+import { firstInvalidByte, invalidUtf8Message } from './encoding.ts';
+import { readRow } from './read-row.ts';
+
+/** Names that would reach an object's prototype when cells become a record. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+/** How much of a name a message repeats. */
+const SHOWN_CHARACTERS = 60;
+
+export type ParsedHeader =
+  | { header: string[]; fault?: undefined }
+  | { header: string[] | null; fault: FileFault };
+
+/**
+ * Reads the header row: one name per column, trimmed of white space. Two names are the same when they are equal
+ * after trimming; names that differ in case are two columns, because fields are told apart by case as well.
+ *
+ * @param bytes the row with its line end, without a byte order mark
+ * @param offset where the row begins in the file, in bytes
+ * @returns the names; with a fault they are there (untouched by it) if the row could be read at all
+ */
+export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offset: number }): ParsedHeader {
+  const { dialect, offset } = options;
+  const fault = (code: FileErrorCode, message: string, at = offset): FileFault => {
+    return { code, message, record: 0, offset: at };
+  };
+  if (!isUtf8(bytes)) {
+    const at = firstInvalidByte(bytes);
+    return { header: null, fault: fault('file_encoding', invalidUtf8Message(bytes, at), offset + at) };
+  }
+  const row = readRow(bytes.toString('utf8'), 0, dialect);
+  if (row.misplacedIn > 0) {
+    const message = `Column ${row.misplacedIn} of the header row has a quote where RFC 4180 allows none`;
+    return { header: null, fault: fault('file_header_malformed', message) };
+  }
+  const header = row.cells.map((cell) => cell.trim());
+  const problem = emptyName(header) ?? repeatedName(header) ?? reservedName(header);
+  return problem ? { header, fault: fault(...problem) } : { header };
+}
+
+type Problem = [code: FileErrorCode, message: string] | undefined;
+
+function emptyName(header: readonly string[]): Problem {
+  const index = header.indexOf('');
+  if (index === -1) return undefined;
+  const atEnd = index > 0 && index === header.length - 1;
+  const hint = atEnd ? '; is there a delimiter too many at the end of the row?' : '';
+  return ['file_header_empty', `Column ${index + 1} of ${header.length} has no name${hint}`];
+}
+
+function repeatedName(header: readonly string[]): Problem {
+  const seen = new Map<string, number>();
+  for (const [index, name] of header.entries()) {
+    const first = seen.get(name);
+    if (first !== undefined) {
+      const columns = `Columns ${first + 1} and ${index + 1}`;
+      return ['file_header_duplicate', `${columns} have the same name, "${shown(name)}"`];
+    }
+    seen.set(name, index);
+  }
+  return undefined;
+}
+
+function reservedName(header: readonly string[]): Problem {
+  const index = header.findIndex((name) => name.split('.').some((segment) => RESERVED.has(segment.trim())));
+  if (index === -1) return undefined;
+  const name = shown(header[index] ?? '');
+  return ['file_header_reserved', `Column ${index + 1} has the name "${name}", which is not allowed`];
+}
+
+function shown(name: string): string {
+  return name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name;
+}

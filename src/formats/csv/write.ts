@@ -1,0 +1,16 @@
+const NEEDS_QUOTES = /[",\r\n]/;
+
+/**
+ * One row of a CSV file with its CRLF (RFC 4180, section 2). `cells` holds at least one; they come back from a reader exactly as they are.
+ *
+ * Two things are quoted that the RFC would leave bare: a row of one empty cell, which would be an empty line, and
+ * a cell that begins with U+FEFF, which at the start of a file would be taken for a byte order mark.
+ */
+export function csvLine(cells: readonly string[]): string {
+  if (cells.length === 1 && cells[0] === '') return '""\r\n';
+  return `${cells.map(quoted).join(',')}\r\n`;
+}
+
+function quoted(cell: string): string {
+  return NEEDS_QUOTES.test(cell) || cell.startsWith('\uFEFF') ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,16 @@
+import { environment } from './config.ts';
+import { runUntilStopped } from './run-until-stopped.ts';
+import { startAll } from './start.ts';
+
+/** `npm start`: everything in one process, until it is stopped. */
+await runUntilStopped(async () => {
+  const running = await startAll({ env: environment() });
+  const lines = [
+    `Sheaf is up at ${running.url}`,
+    `  docs       ${running.url}/docs`,
+    `  data       ${running.dataDirectory}`,
+  ];
+  if (running.adminKeyCreated) lines.push(`  admin key  ${running.adminKey}   (printed this once; kept in admin-key there)`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return running;
+});

@@ -1,0 +1,114 @@
+import type { Logger } from 'pino';
+import { ensureAccount } from './adapters/postgres/account-store.ts';
+import { postgresBatchStore } from './adapters/postgres/batch-store.ts';
+import { connect } from './adapters/postgres/connect.ts';
+import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { postgresUploadStore } from './adapters/postgres/upload-store.ts';
+import { type PostgresWorkStore, postgresWorkStore } from './adapters/postgres/work-store.ts';
+import { type StageQueue, stageQueue } from './adapters/queue/bullmq-queue.ts';
+import { migrateQueue, postgresBackend } from './adapters/queue/postgres-backend.ts';
+import { redisBackend } from './adapters/queue/redis-backend.ts';
+import { ensureBucket } from './adapters/s3/bucket.ts';
+import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
+import type { Config } from './config.ts';
+import { OperationRegistry } from './core/operation.ts';
+import type { BatchStore, UploadStore } from './engine/ports.ts';
+import type { EngineSettings } from './engine/settings.ts';
+import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
+
+/** Where the outside parts are, whether embedded or real. */
+export interface Locations {
+  databaseUrl: string;
+  redisUrl?: string;
+  s3: S3Server;
+}
+
+/** Everything that the API and the workers are made of; the same code in one process and in many. */
+export interface Services {
+  log: Logger;
+  settings: EngineSettings;
+  operations: OperationRegistry;
+  accountId: string;
+  uploads: UploadStore;
+  batches: BatchStore;
+  work: PostgresWorkStore;
+  objects: S3ObjectStore;
+  queue: StageQueue;
+  /** What is wrong with each part that requests need; `null`: nothing. */
+  health(): Promise<Record<string, string | null>>;
+  close(): Promise<void>;
+}
+
+const API_CONNECTIONS = 10;
+const WORK_CONNECTIONS = 6;
+
+/** The account that owns everything until there are more. */
+const DEFAULT_ACCOUNT = 'default';
+
+/** Creates or updates all tables and the bucket. Safe to call from several processes at once. */
+export async function migrate(locations: Locations): Promise<void> {
+  await migrateDatabase(locations.databaseUrl);
+  if (locations.redisUrl === undefined) await migrateQueue(locations.databaseUrl);
+  await ensureBucket(locations.s3);
+}
+
+/** Opens every adapter and puts them together; `migrate` must have run. */
+export async function openServices(config: Config, locations: Locations, log: Logger): Promise<Services> {
+  const { databaseUrl, redisUrl } = locations;
+  const settings = engineSettings(config);
+  const backend =
+    redisUrl === undefined ? postgresBackend(databaseUrl, log) : await redisBackend(redisUrl, log);
+  const queue = stageQueue(backend, log);
+  const database = openDatabase(databaseUrl, { max: API_CONNECTIONS });
+  const sql = connect(databaseUrl, { max: WORK_CONNECTIONS, name: 'work' });
+  const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
+  const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
+  const close = async () => {
+    await queue.close();
+    await work.close();
+    await Promise.all([sql.end({ timeout: 5 }), database.close()]);
+    objects.close();
+  };
+  try {
+    return {
+      log,
+      settings,
+      operations: new OperationRegistry(BUILT_IN_OPERATIONS),
+      accountId: await ensureAccount(database.db, DEFAULT_ACCOUNT),
+      uploads: postgresUploadStore(database.db),
+      batches: postgresBatchStore(database.db),
+      work,
+      objects,
+      queue,
+      health: async () => ({
+        database: await wrongWith(() => pingDatabase(database.db)),
+        object_store: await wrongWith(() => objects.ping()),
+      }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function wrongWith(check: () => Promise<void>): Promise<string | null> {
+  try {
+    await check();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function engineSettings(config: Config): EngineSettings {
+  return {
+    chunk: { records: config.SHEAF_CHUNK_RECORDS, bytes: config.SHEAF_CHUNK_BYTES },
+    recordBytes: config.SHEAF_MAX_RECORD_BYTES,
+    cellBytes: config.SHEAF_MAX_CELL_BYTES,
+    fileBytes: config.SHEAF_MAX_FILE_BYTES,
+    leaseSeconds: config.SHEAF_LEASE_SECONDS,
+    maxAttempts: config.SHEAF_MAX_ATTEMPTS,
+    uploadKeepSeconds: config.SHEAF_UPLOAD_SECONDS,
+  };
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { startWorkers } from '../workers/start-workers.ts';
+import { serveApi } from './api/serve.ts';
+import { type Environment, readConfig } from './config.ts';
+import { startEmbedded } from './embedded-services.ts';
+import { type DataDirectory, openDataDirectory } from './embedded/data-directory.ts';
+import { removeServices, writeServices } from './embedded/services-file.ts';
+import { openLog } from './log.ts';
+import { type Locations, migrate, openServices } from './services.ts';
+
+/** A whole Sheaf in this process, with the embedded parts that the settings do not replace. */
+export interface Running {
+  /** Of the API. */
+  url: string;
+  adminKey: string;
+  /** True when the key was made by this start: only then is it printed. */
+  adminKeyCreated: boolean;
+  dataDirectory: string;
+  /** Resolves when a part dies by itself; `null` after `close`. */
+  exited: Promise<Error | null>;
+  /** Stops in order: requests, workers, connections, S3, PostgreSQL. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts everything: embedded PostgreSQL and S3, migrations, workers, the API.
+ * @param options.overrides settings that win over the environment
+ * @throws {Error} with what to change: wrong settings, the data directory in use, the port taken
+ */
+export async function startAll(options: {
+  env: Environment;
+  overrides?: Environment;
+}): Promise<Running> {
+  const config = readConfig({ ...options.env, ...options.overrides });
+  const log = openLog(config);
+  const opened: (() => Promise<void>)[] = [];
+  const close = once(async () => {
+    for (const closer of opened.reverse()) await closer();
+  });
+  try {
+    const directory = await openDataDirectory(config.SHEAF_DATA_DIR);
+    opened.push(() => directory.close());
+    const embedded = await startEmbedded(config, directory, log);
+    opened.push(() => embedded.close());
+    await migrate(embedded.locations);
+    const services = await openServices(config, embedded.locations, log);
+    opened.push(() => services.close());
+    const workers = await startWorkers(services, config);
+    opened.push(() => workers.stop());
+    const key = await adminKey(config.SHEAF_ADMIN_KEY, directory);
+    const api = await serveApi(services, { adminKey: key.value, host: config.SHEAF_HOST, port: config.SHEAF_PORT });
+    opened.push(() => api.close());
+    await writeServices(directory.path, describe(api.url, embedded.locations));
+    opened.push(() => removeServices(directory.path));
+    return {
+      url: api.url,
+      adminKey: key.value,
+      adminKeyCreated: key.created,
+      dataDirectory: directory.path,
+      exited: Promise.race([embedded.exited, close.called.then(() => null)]),
+      close: close.call,
+    };
+  } catch (error) {
+    await close.call();
+    throw error;
+  }
+}
+
+async function adminKey(given: string | undefined, directory: DataDirectory) {
+  if (given !== undefined) return { value: given, created: false };
+  return await directory.secret('admin-key', () => `sheaf_${randomBytes(24).toString('base64url')}`);
+}
+
+function describe(api: string, { databaseUrl, s3 }: Locations) {
+  return {
+    pid: process.pid,
+    started_ts: Date.now() / 1000,
+    api,
+    database_url: databaseUrl,
+    ...(s3.endpoint !== undefined &&
+      s3.credentials !== undefined && {
+        s3: {
+          endpoint: s3.endpoint,
+          region: s3.region,
+          bucket: s3.bucket,
+          access_key_id: s3.credentials.accessKeyId,
+          secret_access_key: s3.credentials.secretAccessKey,
+        },
+      }),
+  };
+}
+
+function once(work: () => Promise<void>) {
+  let running: Promise<void> | undefined;
+  let tell: () => void = () => undefined;
+  const called = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const call = () => {
+    tell();
+    running ??= work();
+    return running;
+  };
+  return { call, called };
+}

@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { pino } from 'pino';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { type Config, type Environment, readConfig } from '../../src/config.ts';
+import { ADMIN_STATEMENTS, type Caller } from '../../src/core/access.ts';
+import type { ResultLine } from '../../src/core/result.ts';
+import { createUpload } from '../../src/engine/create-upload.ts';
+import type { BatchRow, ResultFile } from '../../src/engine/ports.ts';
+import { type BatchRequest, submitBatch } from '../../src/engine/submit-batch.ts';
+import { type Locations, migrate, openServices, type Services } from '../../src/services.ts';
+import { startWorkers, type Workers } from '../../workers/start-workers.ts';
+import { TEMPLATE, withDatabase } from './global-setup.ts';
+
+/** A Sheaf on a database and a bucket of its own, with or without workers; real parts throughout. */
+export interface TestSheaf {
+  services: Services;
+  config: Config;
+  locations: Locations;
+  caller: Caller;
+  /** Looks into the database, and meddles with it. */
+  sql: postgres.Sql<{ bigint: number }>;
+  startWorkers(): Promise<Workers>;
+  upload(body: string | Buffer, stated?: { hash?: boolean }): Promise<string>;
+  submit(handler: string, request?: Partial<BatchRequest>): Promise<string>;
+  /** Uploads, submits, and waits for the end. */
+  run(body: string | Buffer, request?: Partial<BatchRequest>): Promise<BatchRow>;
+  batch(id: string): Promise<BatchRow>;
+  /** Waits for a terminal status with its result files. */
+  ended(id: string): Promise<BatchRow>;
+  keys(prefix: string): Promise<string[]>;
+  object(key: string): Promise<Buffer>;
+  lines(batch: BatchRow, kind?: ResultFile['kind']): Promise<ResultLine[]>;
+  close(): Promise<void>;
+}
+
+export const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+/** Settings that make tests quick: short leases and sweeps. */
+const QUICK: Environment = { SHEAF_LEASE_SECONDS: '5', SHEAF_SWEEP_SECONDS: '1', SHEAF_LOG_LEVEL: 'silent' };
+
+export async function openTestSheaf(settings: Environment = {}): Promise<TestSheaf> {
+  const name = `t_${randomBytes(6).toString('hex')}`;
+  const postgresUrl = inject('postgresUrl');
+  const s3 = inject('s3');
+  const admin = postgres(postgresUrl, { max: 1, onnotice: () => undefined });
+  await admin`create database ${admin(name)} template ${admin(TEMPLATE)}`;
+  const databaseUrl = withDatabase(postgresUrl, name);
+  const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
+  const locations: Locations = {
+    databaseUrl,
+    s3: { endpoint: s3.endpoint, region: 'us-east-1', bucket: name.replace('_', '-'), credentials },
+  };
+  const config = readConfig({ ...QUICK, ...settings });
+  await migrate(locations);
+  const services = await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }));
+  const sql = postgres(databaseUrl, {
+    max: 4,
+    onnotice: () => undefined,
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+  });
+  const client = new S3Client({ ...locations.s3, forcePathStyle: true });
+  const Bucket = locations.s3.bucket;
+  const caller: Caller = { accountId: services.accountId, user: 'admin', statements: ADMIN_STATEMENTS };
+  const started: Workers[] = [];
+
+  const sheaf: TestSheaf = {
+    services,
+    config,
+    locations,
+    caller,
+    sql,
+
+    async startWorkers() {
+      const workers = await startWorkers(services, config);
+      started.push(workers);
+      return workers;
+    },
+
+    async upload(body, { hash = false } = {}) {
+      const stated = hash ? { hash: sha256(body) } : {};
+      const { handler, put } = await createUpload(services, caller, stated);
+      const response = await fetch(put.url, { method: 'PUT', headers: put.headers, body });
+      if (!response.ok) throw new Error(`the upload failed: ${response.status} ${await response.text()}`);
+      return handler;
+    },
+
+    submit: (handler, request = {}) =>
+      submitBatch(services, caller, { handler, operation: 'create_learner', ...request }),
+
+    async run(body, request) {
+      return await sheaf.ended(await sheaf.submit(await sheaf.upload(body), request));
+    },
+
+    async batch(id) {
+      const batch = await services.batches.find(caller.accountId, id);
+      if (batch === null) throw new Error(`there is no batch ${id}`);
+      return batch;
+    },
+
+    async ended(id) {
+      for (;;) {
+        const batch = await sheaf.batch(id);
+        if (batch.resultsReady) return batch;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+
+    async keys(prefix) {
+      const keys: string[] = [];
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }));
+        keys.push(...(page.Contents ?? []).map((object) => object.Key ?? ''));
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+      return keys;
+    },
+
+    async object(key) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }));
+      return Buffer.from(await Body!.transformToByteArray());
+    },
+
+    async lines(batch, kind = 'all') {
+      const file = batch.results?.find((result) => result.kind === kind);
+      if (file === undefined) throw new Error(`batch ${batch.id} has no ${kind} file`);
+      const text = (await sheaf.object(file.key)).toString();
+      return text === '' ? [] : text.trimEnd().split('\n').map((line) => JSON.parse(line) as ResultLine);
+    },
+
+    async close() {
+      await Promise.all(started.map((workers) => workers.stop()));
+      await services.close();
+      await sql.end({ timeout: 5 });
+      client.destroy();
+      await admin`drop database ${admin(name)} with (force)`;
+      await admin.end();
+    },
+  };
+  return sheaf;
+}

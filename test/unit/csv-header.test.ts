@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
+import { parseHeader } from '../../src/formats/csv/header.ts';
+
+function parse(row: string | Buffer) {
+  return parseHeader(Buffer.from(row), { dialect: RFC_4180, offset: 100 });
+}
+
+describe('the header row', () => {
+  test.each([
+    ['a,b\r\n', ['a', 'b']],
+    [' a ,\tb\u00A0\n', ['a', 'b']],
+    ['"a, b","c ""d""","e\nf"', ['a, b', 'c "d"', 'e\nf']],
+    ['name,Name,NAME', ['name', 'Name', 'NAME']],
+    ['address.city,address.street', ['address.city', 'address.street']],
+    ['имя,名前', ['имя', '名前']],
+    ['toString,proto,constructors', ['toString', 'proto', 'constructors']],
+  ])('%j', (row, header) => {
+    expect(parse(row)).toEqual({ header });
+  });
+
+  test.each([
+    ['a,,c', 'file_header_empty', 'Column 2 of 3 has no name'],
+    [
+      'a,b, ',
+      'file_header_empty',
+      'Column 3 of 3 has no name; is there a delimiter too many at the end of the row?',
+    ],
+    ['""', 'file_header_empty', 'Column 1 of 1 has no name'],
+    ['a,b,"a "', 'file_header_duplicate', 'Columns 1 and 3 have the same name, "a"'],
+    ['a,__proto__', 'file_header_reserved', 'Column 2 has the name "__proto__", which is not allowed'],
+    ['constructor', 'file_header_reserved', 'Column 1 has the name "constructor", which is not allowed'],
+    ['a.prototype.b', 'file_header_reserved', 'Column 1 has the name "a.prototype.b", which is not allowed'],
+    ['a. __proto__', 'file_header_reserved', 'Column 1 has the name "a. __proto__", which is not allowed'],
+  ])('%j is refused: %s', (row, code, message) => {
+    expect(parse(row).fault).toEqual({ code, message, record: 0, offset: 100 });
+  });
+
+  test('a misplaced quote is told with its column', () => {
+    const message = 'Column 2 of the header row has a quote where RFC 4180 allows none';
+    const fault = { code: 'file_header_malformed', message, record: 0, offset: 100 };
+    expect(parse('a,b"c,d')).toEqual({ header: null, fault });
+    expect(parse('a,"b"c,d')).toEqual({ header: null, fault });
+  });
+
+  test('bytes that are no UTF-8 are told with their place', () => {
+    const { header, fault } = parse(Buffer.from('nom,prénom\n', 'latin1'));
+    expect(header).toBeNull();
+    expect(fault).toMatchObject({ code: 'file_encoding', record: 0, offset: 106 });
+    expect(fault?.message).toContain('0xE9');
+  });
+
+  test('long names are cut in messages', () => {
+    const name = 'n'.repeat(1000);
+    expect(parse(`${name},${name}`).fault?.message.length).toBeLessThan(110);
+  });
+});

@@ -1,0 +1,51 @@
+import type { Config } from '../src/config.ts';
+import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
+import type { ServeTicket } from '../src/engine/serve-ticket.ts';
+import type { Services } from '../src/services.ts';
+import { serveCopies } from './copy.ts';
+import { serveProcessing } from './process.ts';
+import type { WorkerStage } from './stages.ts';
+import { startSweeping } from './sweep.ts';
+import { serveValidation } from './validate.ts';
+import { serveResults } from './write-results.ts';
+
+export interface Workers {
+  /** Begins nothing new, lets what runs finish for the drain time, then hands the rest back. */
+  stop(): Promise<void>;
+}
+
+/** Starts every stage and the sweep in this process. */
+export async function startWorkers(services: Services, config: Config): Promise<Workers> {
+  let stopping = false;
+  const leases = new LeaseKeeper(services.work, services.settings.leaseSeconds, services.log);
+  const operations = services.operations.list();
+  const engine: ServeTicket = {
+    ...services,
+    leases,
+    known: {
+      names: operations.map((operation) => operation.name),
+      versions: operations.map((operation) => operation.version),
+    },
+    stopping: () => stopping,
+  };
+  const worker: WorkerStage = { services, engine, concurrency: config.SHEAF_WORKER_CONCURRENCY };
+  await Promise.all([serveCopies(worker), serveValidation(worker), serveProcessing(worker), serveResults(worker)]);
+  const sweeping = startSweeping(
+    { ...services, maxAttempts: services.settings.maxAttempts },
+    config.SHEAF_SWEEP_SECONDS,
+  );
+
+  return {
+    async stop() {
+      stopping = true;
+      const drained = Promise.all([sweeping.stop(), services.queue.stopServing()]);
+      const handBack = setTimeout(() => {
+        services.log.warn({ seconds: config.SHEAF_DRAIN_SECONDS }, 'the drain time is over; handing work back');
+        leases.abortAll();
+      }, config.SHEAF_DRAIN_SECONDS * 1000);
+      await drained;
+      clearTimeout(handBack);
+      await leases.close();
+    },
+  };
+}
