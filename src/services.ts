@@ -76,7 +76,7 @@ export async function openServices(config: Config, locations: Locations, log: Lo
       operations: new OperationRegistry(BUILT_IN_OPERATIONS),
       accountId: await ensureAccount(database.db, DEFAULT_ACCOUNT),
       uploads: postgresUploadStore(database.db),
-      batches: postgresBatchStore(database.db),
+      batches: postgresBatchStore({ db: database.db, sql }),
       work,
       objects,
       queue,

@@ -11,7 +11,8 @@ export function decodeCursor(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
   // Buffer skips what is not base64url: only what comes out the same again was ours.
   if (!isUuid(id) || encodeCursor(id) !== cursor) {
-    const message = 'is not a cursor; give next_cursor of the page before, or leave it out for the first page';
+    const message =
+      'is not a cursor; give next_cursor of the page before, or leave it out for the first page';
     throw invalidRequest({ pointer: '?cursor', code: 'invalid_cursor', message });
   }
   return id;

@@ -41,7 +41,10 @@ function parse(body: Buffer): unknown {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new RequestError('malformed_json', 'the body is not UTF-8; JSON is sent in UTF-8 whatever its charset says');
+    throw new RequestError(
+      'malformed_json',
+      'the body is not UTF-8; JSON is sent in UTF-8 whatever its charset says',
+    );
   }
   try {
     return JSON.parse(text);

@@ -1,5 +1,11 @@
 import type { FastifyReply } from 'fastify';
-import { REQUEST_ERRORS, type RequestError, type RequestErrorCode, type RequestErrorKind } from '../core/errors.ts';
+import {
+  REQUEST_ERRORS,
+  type RequestError,
+  type RequestErrorCode,
+  type RequestErrorKind,
+} from '../core/errors.ts';
+import { answerHeaders } from './answer-headers.ts';
 import type { Problem } from './schemas/problem.ts';
 
 /** The one place where the catalogue of errors meets HTTP. */
@@ -50,8 +56,8 @@ export function problemOf(error: RequestError, requestId?: string): Problem {
 /** The headers that belong to an error besides its body (RFC 9110: 401 needs a challenge, 503 may say when). */
 export function problemHeaders(code: RequestErrorCode): Record<string, string> {
   const { kind } = REQUEST_ERRORS[code];
-  if (kind === 'unauthenticated') return { 'www-authenticate': 'Bearer realm="sheaf"' };
-  if (kind === 'unavailable') return { 'retry-after': String(RETRY_SECONDS) };
+  if (kind === 'unauthenticated') return { 'WWW-Authenticate': 'Bearer realm="sheaf"' };
+  if (kind === 'unavailable') return { 'Retry-After': String(RETRY_SECONDS) };
   return {};
 }
 
@@ -60,7 +66,7 @@ export function sendProblem(reply: FastifyReply, error: RequestError, extra: obj
   const body = { ...problemOf(error, reply.request.id), ...extra };
   return reply
     .code(body.status)
-    .headers(problemHeaders(error.code))
+    .headers({ ...answerHeaders(reply.request.id), ...problemHeaders(error.code) })
     .type(PROBLEM_TYPE)
     .serializer(JSON.stringify)
     .send(body);

@@ -21,7 +21,9 @@ export function requestChecker(components: readonly Component[]): FastifySchemaC
     return (value: unknown) => {
       if (check(value)) return { value };
       const errors = (check.errors ?? []).filter((error) => error.propertyName === undefined);
-      return { error: invalidRequest(...errors.slice(0, MOST_ERRORS).map((error) => problemFrom(error, query))) };
+      return {
+        error: invalidRequest(...errors.slice(0, MOST_ERRORS).map((error) => problemFrom(error, query))),
+      };
     };
   };
 }
@@ -52,7 +54,11 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
     }
     case 'propertyNames': {
       const name = shortened(params.propertyName);
-      return ['invalid_format', `the key "${name}" must match ${error.schema.pattern}`, params.propertyName];
+      return [
+        'invalid_format',
+        `the key "${name}" must match ${(error.schema as { pattern: string }).pattern}`,
+        params.propertyName,
+      ];
     }
     case 'type':
       return ['invalid_type', wrongType(error)];
@@ -77,7 +83,11 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
   }
 }
 
-const TYPES: Record<string, string> = { object: 'a JSON object', integer: 'a whole number', array: 'an array' };
+const TYPES: Record<string, string> = {
+  object: 'a JSON object',
+  integer: 'a whole number',
+  array: 'an array',
+};
 
 function wrongType(error: ErrorObject): string {
   const type = String(error.params.type);

@@ -16,19 +16,20 @@ export interface DemoRun {
 }
 
 export const DEMO_HELP = `Usage:
-  npm run demo                      a sample of 100,000 learners, some of them bad, from start to end
+  npm run demo
+      a sample of 100,000 learners, some of them bad, from the upload to the results
   npm run demo -- FILE --operation NAME [options]
-                                    the same with a file of your own
+      the same with a file of your own
 
 Options:
-  --operation NAME                  what to do with each record, e.g. create_learner
-  --map COLUMN=FIELD                the column of the file that fills a field; may be repeated
-  --set KEY=VALUE                   a setting of the operation, e.g. on_duplicate=update; may be repeated
-  --on-invalid skip|reject          process the good records (skip, the default), or none if one is bad
-  --keep                            stay up until Ctrl-C, and keep the data
-  --help                            this text
+  --operation NAME          what to do with each record, e.g. create_learner
+  --map COLUMN=FIELD        which column of the file fills a field; may be repeated
+  --set KEY=VALUE           a setting of the operation, e.g. on_duplicate=update; may be repeated
+  --on-invalid skip|reject  process the good records (skip, the default), or none if one is bad
+  --keep                    stay up until Ctrl-C, and keep the data
+  --help                    this text
 
-Everything runs on this machine, in a temporary directory. Results go to ./sheaf-demo/.
+Everything runs on this machine, on a temporary directory. The results go to ./sheaf-demo/.
 `;
 
 /** @throws {UsageError} */

@@ -6,7 +6,8 @@ export interface Paint {
   bad(text: string): string;
 }
 
-const sequence = (on: number, off: number) => (text: string) => `\u001b[${on}m${text}\u001b[${off}m`;
+const sequence = (on: number, off: number) => (text: string) =>
+  text === '' ? '' : `\u001b[${on}m${text}\u001b[${off}m`;
 const plain = (text: string) => text;
 
 const COLOURS: Paint = {

@@ -1,4 +1,12 @@
-import { fitted, formatAmount, formatBytes, formatCount, formatDuration, formatRate, formatTimeLeft } from './format.ts';
+import {
+  fitted,
+  formatAmount,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatTimeLeft,
+} from './format.ts';
 import type { Paint } from './paint.ts';
 import type { EndedStage, RunningStage } from './stages.ts';
 
@@ -16,6 +24,7 @@ export const WIDEST = 100;
 const INDENT = 2;
 const LABEL = 15;
 const AMOUNT = 26;
+const ENDED_AMOUNT = 15;
 const RATE = 13;
 const TIME = 13;
 const LONGEST_BAR = 28;
@@ -64,7 +73,7 @@ export function plainRunningLine(stage: RunningStage, width: number): string {
 /** For logs and pipes: what stays of a stage, in columns. */
 export function plainEndedLine(stage: EndedStage, width: number): string {
   const { label, amount, rate, time } = endedCells(stage);
-  return noteLine(label, `${amount.padEnd(AMOUNT)}${rate.padStart(RATE)}${time.padStart(TIME)}`, width);
+  return noteLine(label, `${amount.padEnd(ENDED_AMOUNT)}${rate.padStart(RATE)}${time.padStart(TIME)}`, width);
 }
 
 interface Cells {
@@ -83,7 +92,8 @@ function endedCells({ label, unit, amount, seconds }: EndedStage): Omit<Cells, '
 }
 
 /** The bar takes what is left of the width; on a narrow terminal it goes, then the ends of the line do. */
-function tableLine(cells: Cells, width: number, paint: Paint): string {
+function tableLine(cells: Cells, available: number, paint: Paint): string {
+  const width = Math.min(available, WIDEST);
   const label = `${' '.repeat(INDENT)}${cells.label.padEnd(LABEL)}`;
   const numbers = `${cells.amount.padEnd(AMOUNT)}${cells.rate.padStart(RATE)}${cells.time.padStart(TIME)}`;
   const room = Math.min(LONGEST_BAR, width - label.length - numbers.length - 2);

@@ -104,14 +104,21 @@ class CountedSource {
 /** The answer, also one that comes before everything is sent: the rest is not sent then. */
 function answerTo(request: ClientRequest): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
+    let answered = false;
     request.on('error', reject);
+    // A request that is given up before it has a connection closes without an error.
+    request.on('close', () => {
+      if (!answered) reject(new Error('the connection was closed'));
+    });
     request.on('response', (response) => {
+      answered = true;
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
         if (text.length < LONGEST_REFUSAL) text += piece;
       });
       response.on('error', reject);
+      response.on('close', () => reject(new Error('the connection was closed')));
       response.on('end', () => {
         resolve({ status: response.statusCode ?? 0, text });
         if (!request.writableFinished) request.destroy();

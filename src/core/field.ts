@@ -31,6 +31,8 @@ function leavesUnder(schema: PlainSchema, path: readonly string[], required: boo
   if (schema.additionalProperties !== false) throw new Error(`${at} needs additionalProperties: false`);
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]): Field[] => {
     const here = [...path, name];
+    // Checks would find what every object inherits, such as `constructor`, where a record does not give the field.
+    if (name in Object.prototype) throw new Error(`${here.join('.')} is not possible as the name of a field`);
     const needed = required && (schema.required ?? []).includes(name);
     const { type } = property as PlainSchema;
     if (type === 'object') return leavesUnder(property as PlainSchema, here, needed);

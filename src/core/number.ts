@@ -3,21 +3,29 @@
 const DECIMAL = /^[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,3})?$/;
 /** A double keeps every decimal number of up to 15 significant digits apart (IEEE 754, DBL_DIG). */
 const SAFE_DIGITS = 15;
+/** Nearer to zero than this (DBL_MIN) a double keeps fewer digits. */
+const SMALLEST_NORMAL = 2 ** -1022;
 
 /** `null`: not a number. `'inexact'`: a number that would come back with other digits. */
 export function parseDecimal(text: string): number | 'inexact' | null {
   if (!DECIMAL.test(text)) return null;
   const value = Number(text);
   if (!Number.isFinite(value)) return 'inexact';
-  const digits = text
-    .replace(/[eE].*$/, '')
-    .replace(/[+\-.]/g, '')
-    .replace(/^0+/, '')
-    .replace(/0+$/, '');
+  const digits = significantDigits(text);
   const wholeAndSafe = /^[+-]?\d+$/.test(text) && Number.isSafeInteger(value);
-  if (digits.length > SAFE_DIGITS && !wholeAndSafe) return 'inexact';
-  if (value === 0 && digits !== '') return 'inexact';
+  if (digits > SAFE_DIGITS && !wholeAndSafe) return 'inexact';
+  if (digits > 0 && Math.abs(value) < SMALLEST_NORMAL) return 'inexact';
   return value;
+}
+
+/** Without a regular expression for the zeros at the end: it takes hours for a cell of 1 MiB that is full of zeros. */
+function significantDigits(text: string): number {
+  const digits = text.replace(/[eE].*$/, '').replace(/[+\-.]/g, '');
+  const first = digits.search(/[1-9]/);
+  if (first === -1) return 0;
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return end - first;
 }
 
 /** How many decimals the shortest notation of a number has: 2 for 0.25, 7 for 1e-7. */
@@ -25,4 +33,20 @@ export function decimalsOf(value: number): number {
   const [mantissa = '', exponent = '0'] = String(value).split('e');
   const decimals = mantissa.split('.')[1]?.length ?? 0;
   return Math.max(0, decimals - Number(exponent));
+}
+
+/** Decided on the digits: 0.15 is a multiple of 0.05, though dividing the doubles gives 2.9999999999999996. */
+export function isMultipleOf(value: number, step: number): boolean {
+  if (Number.isInteger(step)) return value % step === 0;
+  const decimals = decimalsOf(step);
+  if (decimalsOf(value) > decimals) return false;
+  const scaledStep = scaled(step, decimals);
+  return scaledStep === 1n || scaled(value, decimals) % scaledStep === 0n;
+}
+
+/** `value` times ten to the power of `decimals`, which are at least as many as it has. */
+function scaled(value: number, decimals: number): bigint {
+  const [mantissa = '', exponent = '0'] = String(value).split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  return BigInt(whole + fraction) * 10n ** BigInt(Number(exponent) - fraction.length + decimals);
 }

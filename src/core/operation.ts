@@ -98,7 +98,7 @@ export function defineOperation<I extends TObject, O extends TObject, S extends 
     throw problem('the version must be a whole number from 1');
   }
   for (const code of Object.keys(definition.failures)) {
-    if (code in RECORD_ERRORS || code.startsWith('file_')) {
+    if (Object.hasOwn(RECORD_ERRORS, code) || code.startsWith('file_')) {
       throw problem(`the failure code ${code} is one of the engine’s own; choose another`);
     }
   }

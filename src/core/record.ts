@@ -10,14 +10,14 @@ export interface ColumnBinding {
 }
 
 /** A cell's text may hold numbers and booleans with blanks around them; text fields are kept to the letter. */
-const BOOLEANS: Record<string, boolean> = {
-  true: true,
-  false: false,
-  TRUE: true,
-  FALSE: false,
-  True: true,
-  False: false,
-};
+const BOOLEANS = new Map([
+  ['true', true],
+  ['false', false],
+  ['TRUE', true],
+  ['FALSE', false],
+  ['True', true],
+  ['False', false],
+]);
 
 /**
  * Finds the field of each column: by the mapping, else by its own name. A field that the mapping fills is not
@@ -84,6 +84,8 @@ export class RecordReader {
     const errors: RecordError[] = [];
     for (const cell of this.#cells) {
       const text = row[cell.index] ?? '';
+      // So that the check names the field that is missing and not the object that it would be in.
+      if (cell.field.required) parentOf(input, cell.field.path);
       if (text === '') continue;
       const coerced = coerce(text, cell.field.type);
       if ('error' in coerced) {
@@ -122,7 +124,7 @@ function coerce(text: string, type: Field['type']): Coerced {
       : { value: text };
   }
   if (type === 'boolean') {
-    const value = BOOLEANS[text.trim()];
+    const value = BOOLEANS.get(text.trim());
     return value === undefined
       ? { error: { code: 'invalid_type', message: 'must be true or false' } }
       : { value };
@@ -136,10 +138,14 @@ function coerce(text: string, type: Field['type']): Coerced {
 }
 
 function place(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  parentOf(target, path)[path.at(-1)!] = value;
+}
+
+function parentOf(target: Record<string, unknown>, path: readonly string[]): Record<string, unknown> {
   let at = target;
   for (const name of path.slice(0, -1)) {
     at[name] ??= {};
     at = at[name] as Record<string, unknown>;
   }
-  at[path.at(-1)!] = value;
+  return at;
 }

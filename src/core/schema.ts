@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type Format } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { TObject } from 'typebox';
 import { isEmail, isIsoDate, isIsoDateTime } from './format.ts';
-import { decimalsOf } from './number.ts';
+import { isMultipleOf } from './number.ts';
 import { type RecordError, shortened } from './result.ts';
 
 /** Checks a value; an empty array means that it is good. With `useDefaults` it fills the value in. */
@@ -22,17 +22,13 @@ function makeAjv(useDefaults: boolean) {
     email: isEmail,
   };
   for (const [name, format] of Object.entries(formats)) ajv.addFormat(name, format);
-  // ajv divides and compares with a tolerance, which lets 99.990000000001 pass for two decimals. Powers of ten,
-  // the usual case, are decided on the digits instead.
+  // ajv divides, which refuses 4.35 as a multiple of 0.01; its tolerance would let 99.990000000001 pass for one.
   ajv.removeKeyword('multipleOf');
   ajv.addKeyword({
     keyword: 'multipleOf',
     type: 'number',
     schemaType: 'number',
-    validate: (step: number, value: number) =>
-      Math.log10(step) % 1 === 0 && step < 1
-        ? decimalsOf(value) <= -Math.log10(step)
-        : Number.isInteger(value / step),
+    validate: (step: number, value: number) => isMultipleOf(value, step),
   });
   return ajv;
 }
@@ -47,7 +43,7 @@ export function compileSchema(schema: TObject, options: { useDefaults?: boolean 
 }
 
 function inPlainWords(error: ErrorObject): RecordError {
-  const parent = error.instancePath.slice(1).replaceAll('/', '.');
+  const parent = error.instancePath.slice(1).split('/').map(unescapeToken).join('.');
   const child = (name: unknown) => (parent === '' ? String(name) : `${parent}.${String(name)}`);
   const about = (code: string, message: string, field = parent): RecordError => {
     const plain: RecordError = { code, message };
@@ -90,6 +86,11 @@ function inPlainWords(error: ErrorObject): RecordError {
   }
 }
 
+/** Undoes the escapes of a reference token of a JSON pointer (RFC 6901, section 4). */
+function unescapeToken(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
 const FORMATS: Record<string, string> = {
   date: 'a date such as 1999-12-31',
   'date-time': 'a date and time with its zone such as 1999-12-31T23:59:00Z',
@@ -104,7 +105,9 @@ function characters(count: number): string {
 }
 
 function aType(type: unknown): string {
-  return type === 'integer' ? 'a whole number' : type === 'boolean' ? 'true or false' : `a ${String(type)}`;
+  if (type === 'integer') return 'a whole number';
+  if (type === 'boolean') return 'true or false';
+  return type === 'object' || type === 'array' ? `an ${type}` : `a ${String(type)}`;
 }
 
 function oneOf(error: ErrorObject): string {

@@ -29,6 +29,7 @@ export class LeaseKeeper {
   readonly #held = new Map<string, Holding>();
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(store: Pick<WorkStore, 'renew'>, leaseSeconds: number, log: Log) {
     this.#store = store;
@@ -36,7 +37,10 @@ export class LeaseKeeper {
     this.#log = log;
   }
 
-  /** Runs `work` under a lease that was just claimed, and renews it until the work ends. */
+  /**
+   * Runs `work` under a lease that was just claimed, and renews it until the work ends.
+   * @throws {LeaseLost} whatever the work failed with, if the lease was lost before: mostly that is an AbortError
+   */
   async hold<T>(ref: LeaseRef, work: (lease: HeldLease) => Promise<T>): Promise<T> {
     const holding: Holding = { ref, abort: new AbortController(), goodUntil: this.#deadline() };
     this.#held.set(ref.lease, holding);
@@ -48,6 +52,8 @@ export class LeaseKeeper {
           holding.ref = { ...holding.ref, progressDone: done };
         },
       });
+    } catch (error) {
+      throw holding.abort.signal.aborted ? holding.abort.signal.reason : error;
     } finally {
       this.#held.delete(ref.lease);
     }
@@ -59,6 +65,7 @@ export class LeaseKeeper {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.abortAll();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -70,13 +77,18 @@ export class LeaseKeeper {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#held.size === 0) return;
+    if (this.#closed || this.#timer !== undefined || this.#held.size === 0) return;
     this.#timer = setTimeout(
       () => {
-        this.#renewing = this.#renew().finally(() => {
-          this.#timer = undefined;
-          this.#schedule();
-        });
+        this.#timer = undefined;
+        // A database that went away without a word answers neither yes nor no: the clock must go on beside it.
+        if (this.#renewing !== undefined) this.#loseOverdue();
+        else {
+          this.#renewing = this.#renew().finally(() => {
+            this.#renewing = undefined;
+          });
+        }
+        this.#schedule();
       },
       (this.#seconds * 1000) / 3,
     );
@@ -95,13 +107,18 @@ export class LeaseKeeper {
       }
     } catch (error) {
       this.#log.warn({ err: error }, 'leases could not be renewed; trying again');
-      for (const holding of asked) {
-        if (performance.now() > holding.goodUntil) this.#lose(holding, 'the database did not answer in time');
-      }
+      this.#loseOverdue();
+    }
+  }
+
+  #loseOverdue(): void {
+    for (const holding of this.#held.values()) {
+      if (performance.now() >= holding.goodUntil) this.#lose(holding, 'the database did not answer in time');
     }
   }
 
   #lose(holding: Holding, why: string): void {
+    if (holding.abort.signal.aborted) return;
     this.#log.warn({ ...holding.ref, why }, 'lease lost');
     holding.abort.abort(new LeaseLost(describe(holding.ref)));
   }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChunkSession, KnownOperations } from '../../src/engine/ports.ts';
-import { addBatch, addAccount, clearBatches } from '../support/rows.ts';
+import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
 /** Rule 1: which chunk a worker gets is decided by PostgreSQL, fairly between accounts. */
@@ -25,7 +25,9 @@ async function session(): Promise<ChunkSession> {
   return opened;
 }
 
-async function claim(options: { phase?: 'validate' | 'process'; batchId?: string; known?: KnownOperations } = {}) {
+async function claim(
+  options: { phase?: 'validate' | 'process'; batchId?: string; known?: KnownOperations } = {},
+) {
   return await (await session()).claim(options.phase ?? 'process', options.known ?? KNOWN, options.batchId);
 }
 

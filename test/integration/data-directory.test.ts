@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDataDirectory } from '../../src/embedded/data-directory.ts';
+import { takeNumber } from '../../src/embedded/postgres/directory-lock.ts';
 import { inspectProcess } from '../../src/embedded/postgres/process-identity.ts';
 
 const opener = new URL('../../src/embedded/data-directory.ts', import.meta.url).href;
@@ -178,6 +179,16 @@ describe('the lock', () => {
       expect(said.filter((line) => line.includes('is in use by process'))).toHaveLength(5);
       await Promise.all(children.splice(0).map((child) => child.exitCode === null && kill9(child)));
     }
+  });
+
+  test('is not lost to a starter that looked long ago, and makes a number that has been cleared away', async () => {
+    await staleLock({ pid: 2 ** 31 - 1 }, 7);
+    const data = await openDataDirectory(path);
+    expect(await locks()).toEqual(['lock.8']);
+    expect(await takeNumber(path, 7, { pid: process.pid })).toBe(false);
+    expect(await takeNumber(path, 8, { pid: process.pid })).toBe(false);
+    expect(await locks()).toEqual(['lock.8']);
+    await data.close();
   });
 
   test('changes hands without ever having two owners', async () => {

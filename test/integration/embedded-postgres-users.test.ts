@@ -239,6 +239,17 @@ describe.skipIf(!othersMayRun)(
       expect(await startOnce(directory, asUser)).toMatchObject({ count: 3 });
     });
 
+    test('root starts it as the user whose closed home it is in, where a root without rights may not go', async () => {
+      const home = await directoryOf(NOBODY, 'home');
+      const data = join(home, 'data');
+      const directory = join(data, 'pg');
+      expect(await startOnce(directory, { inDataDirectory: data })).toMatchObject({ count: 1 });
+      expect(await startOnce(directory, { inDataDirectory: data })).toMatchObject({ count: 2 });
+      expect(await ownerOf(join(directory, 'cluster', 'base'))).toBe(NOBODY);
+      expect(await stat(home)).toMatchObject({ uid: NOBODY });
+      expect((await stat(home)).mode & 0o777).toBe(0o700);
+    });
+
     describe.skipIf(!canHideUnshare)('without user namespaces (skipped where mounts are forbidden)', () => {
       test('root starts it as another user, who may pass through the data directory but not list it', async () => {
         const data = join(root, 'data');
@@ -274,9 +285,14 @@ describe.skipIf(!othersMayRun)(
 
       test('a place that the other user cannot reach is refused with a sentence, and nothing is opened', async () => {
         const locked = await directoryOf(0, 'locked');
-        const { error } = await startOnce(join(locked, 'pg'), { before: WITHOUT_UNSHARE });
+        const inDataDirectory = join(locked, 'data');
+        const directory = join(inDataDirectory, 'pg');
+        const { error } = await startOnce(directory, { before: WITHOUT_UNSHARE, inDataDirectory });
         expect(error).toContain('who cannot enter');
-        expect((await stat(locked)).mode & 0o777).toBe(0o700);
+        for (const path of [locked, inDataDirectory, directory]) {
+          const { uid, gid, mode } = await stat(path);
+          expect([path, uid, gid, mode & 0o777]).toEqual([path, 0, 0, 0o700]);
+        }
       });
     });
   },

@@ -135,6 +135,15 @@ describe('a signature in the Authorization header', () => {
     expect(await exists('nohost')).toBe(false);
   });
 
+  it('holds the absence of a body to be what was signed', async () => {
+    const get = signed(
+      endpoint,
+      { method: 'GET', path: `/${bucket}`, query: 'location=' },
+      { payloadHash: sha256('body') },
+    );
+    expect(await send(endpoint, get)).toMatchObject({ status: 400, code: 'XAmzContentSHA256Mismatch' });
+  });
+
   it('is needed for every kind of request', async () => {
     for (const method of ['GET', 'PUT', 'POST', 'DELETE', 'HEAD']) {
       for (const path of ['/', `/${bucket}`, `/${bucket}/key`]) {
@@ -201,6 +210,16 @@ describe('a presigned URL', () => {
     for (const expires of ['604801', '0', '-1', '1e3', '']) {
       expect(await at(new Date(), expires)).toMatchObject({ code: 'AuthorizationQueryParametersError' });
     }
+  });
+
+  it('may carry x-amz- headers in its query, but only such as headers can hold', async () => {
+    const withQuery = (query: string) => send(endpoint, presigned(endpoint, { ...put('carried'), query }));
+    expect(await withQuery('x-amz-meta-a=b%0D%0Ac')).toMatchObject({ status: 400, code: 'InvalidArgument' });
+    expect(await withQuery('x-amz-meta-a%20b=c')).toMatchObject({ status: 400, code: 'InvalidArgument' });
+    expect(await exists('carried')).toBe(false);
+    expect(await withQuery('x-amz-meta-a=%C3%BC')).toMatchObject({ status: 200 });
+    const head = await send(endpoint, presigned(endpoint, { method: 'HEAD', path: `/${bucket}/carried` }));
+    expect(Buffer.from(String(head.headers['x-amz-meta-a']), 'latin1').toString('utf8')).toBe('ü');
   });
 
   it('is refused beside an Authorization header', async () => {
@@ -285,6 +304,29 @@ describe('aws-chunked bodies', () => {
       });
     }
     expect(await exists('chunked-bad')).toBe(false);
+  });
+
+  it('are refused at the first bad chunk, and the answer arrives while the body is still being sent', async () => {
+    const { body: wire, ...request } = chunked('chunked-large');
+    const headers = { ...request.headers, 'content-length': String(64 * 1024 ** 2) };
+    const bytes = Buffer.from(wire as Buffer);
+    bytes[200] = (bytes[200] ?? 0) ^ 1;
+    const { hostname, port } = new URL(endpoint);
+    const status = await new Promise((resolve, reject) => {
+      const outgoing = httpRequest({
+        hostname,
+        port,
+        method: 'PUT',
+        path: request.path,
+        headers,
+        agent: false,
+      });
+      outgoing.on('response', (response) => resolve(response.statusCode));
+      outgoing.on('error', reject);
+      outgoing.write(bytes);
+    });
+    expect(status).toBe(403);
+    expect(await exists('chunked-large')).toBe(false);
   });
 
   it('verify a signed trailer', async () => {
@@ -382,7 +424,7 @@ describe('requests that mean what is not implemented', () => {
     send(endpoint, signed(endpoint, { method: 'GET', path: `/${bucket}/right`, query }));
 
   it('are told so', async () => {
-    for (const query of ['acl=', 'tagging=', 'versionId=1', 'torrent=', 'partNumber=1']) {
+    for (const query of ['acl=', 'tagging=', 'versionId=1', 'toString=', 'partNumber=1']) {
       expect(await get(query)).toMatchObject({ status: 501, code: 'NotImplemented' });
     }
     for (const header of [

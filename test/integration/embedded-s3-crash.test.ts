@@ -178,11 +178,16 @@ describe('memory', () => {
     const put = signed(endpoint, { method: 'PUT', path, headers }, { payloadHash: 'UNSIGNED-PAYLOAD' });
     expect(await stream(endpoint, put, Readable.from(outgoing()))).toEqual({ status: 200, bytes: 0 });
     const get = signed(endpoint, { method: 'GET', path });
-    const sampler = setInterval(async () => {
-      most = Math.max(most, await rss());
-    }, 100);
+    let reading = true;
+    const sampling = (async () => {
+      while (reading) {
+        most = Math.max(most, await rss());
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
     const read = await stream(endpoint, get, Readable.from([]));
-    clearInterval(sampler);
+    reading = false;
+    await sampling;
     expect(read).toEqual({ status: 200, bytes: total });
     expect((most - before) / MIB).toBeLessThan(150);
   });

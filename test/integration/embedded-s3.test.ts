@@ -526,6 +526,9 @@ describe('multipart uploads', () => {
     expect((await bytesOf('restarted')).equals(Buffer.concat([first, second, third]))).toBe(true);
     expect((await get('restarted')).Metadata).toEqual({ kept: 'yes' });
     expect((await complete('restarted', id, parts)).ETag).toBe(ETag);
+    const CopySource = `${Bucket}/restarted`;
+    await client.send(new CopyObjectCommand({ Bucket, Key: 'restarted-copy', CopySource }));
+    await expect(complete('restarted-copy', id, parts)).rejects.toEqual(refusal('NoSuchUpload', 404));
     const ended = client.send(new ListPartsCommand({ Bucket, Key: 'restarted', UploadId: id }));
     await expect(ended).rejects.toEqual(refusal('NoSuchUpload', 404));
   });
@@ -612,6 +615,7 @@ describe('multipart uploads', () => {
       '',
       'nonsense',
       '<CompleteMultipartUpload>',
+      `${'<CompleteMultipartUpload>'.repeat(20_000)}${'</CompleteMultipartUpload>'.repeat(20_000)}`,
       '<Other/>',
       '<CompleteMultipartUpload><Part><PartNumber>x</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>',
       '<!DOCTYPE x [<!ENTITY a "b">]><CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&a;</ETag></Part></CompleteMultipartUpload>',
@@ -621,7 +625,7 @@ describe('multipart uploads', () => {
       const request = signed(endpoint, { method: 'POST', path, query: `uploadId=${id}`, body });
       expect(await send(endpoint, request)).toMatchObject({ status: 400, code: 'MalformedXML' });
     }
-    const large = `<CompleteMultipartUpload>${' '.repeat(MIB)}</CompleteMultipartUpload>`;
+    const large = `<CompleteMultipartUpload>${' '.repeat(2 * MIB)}</CompleteMultipartUpload>`;
     const request = signed(endpoint, { method: 'POST', path, query: `uploadId=${id}`, body: large });
     expect(await send(endpoint, request)).toMatchObject({ status: 400, code: 'MaxMessageLengthExceeded' });
   });

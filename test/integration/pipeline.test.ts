@@ -16,7 +16,8 @@ const csv = (...rows: string[]) => `${[HEADER, ...rows].join('\r\n')}\r\n`;
 const statuses = (batch: BatchRow) => batch.statuses.map((entry) => entry.status);
 
 async function learners(prefix: string): Promise<number> {
-  const [count] = await sheaf.sql`select count(*)::int as n from learners where learner_id like ${`${prefix}%`}`;
+  const [count] =
+    await sheaf.sql`select count(*)::int as n from learners where learner_id like ${`${prefix}%`}`;
   return count?.n as number;
 }
 
@@ -44,7 +45,8 @@ describe('a good file', () => {
       attempts: 1,
     });
     expect(await sheaf.lines(batch, 'errors')).toEqual([]);
-    const [stored] = await sheaf.sql`select email, given_name, score::text from learners where learner_id = 'p4'`;
+    const [stored] =
+      await sheaf.sql`select email, given_name, score::text from learners where learner_id = 'p4'`;
     expect(stored).toEqual({ email: 'p4@example.org', given_name: 'Name 4', score: '4.50' });
     expect(await learners('p')).toBe(10);
   });
@@ -141,7 +143,10 @@ describe('bad records', () => {
         },
         attempts: 0,
       },
-      expect.objectContaining({ record: 3, error: expect.objectContaining({ code: 'out_of_range', value: '101' }) }),
+      expect.objectContaining({
+        record: 3,
+        error: expect.objectContaining({ code: 'out_of_range', value: '101' }),
+      }),
       expect.objectContaining({ record: 5, errors: expect.any(Array) }),
     ]);
     expect(await learners('v')).toBe(0);
@@ -166,17 +171,24 @@ describe('bad records', () => {
     const batch = await sheaf.run(csv('n1,,,', 'n2,"a"b,,', 'n3,,', 'n4,,,,', 'n5,,,', 'n6,,,'), {
       on_invalid: 'skip',
     });
-    const codes = (await sheaf.lines(batch)).map((line) => (line.status === 'failed' ? line.error.code : 'ok'));
+    const codes = (await sheaf.lines(batch)).map((line) =>
+      line.status === 'failed' ? line.error.code : 'ok',
+    );
     expect(codes).toEqual(['ok', 'quote_misplaced', 'cells_too_few', 'cells_too_many', 'ok', 'ok']);
   });
 
   it('that are too large fail alone', async () => {
     const small = await openTestSheaf({ SHEAF_MAX_RECORD_BYTES: '200', SHEAF_MAX_CELL_BYTES: '100' });
     await small.startWorkers();
-    const batch = await small.run(csv('l1,,,', `l2,,${'x'.repeat(150)},`, `l3,,${'x'.repeat(500)},`, 'l4,,,'), {
-      on_invalid: 'skip',
-    });
-    const codes = (await small.lines(batch)).map((line) => (line.status === 'failed' ? line.error.code : 'ok'));
+    const batch = await small.run(
+      csv('l1,,,', `l2,,${'x'.repeat(150)},`, `l3,,${'x'.repeat(500)},`, 'l4,,,'),
+      {
+        on_invalid: 'skip',
+      },
+    );
+    const codes = (await small.lines(batch)).map((line) =>
+      line.status === 'failed' ? line.error.code : 'ok',
+    );
     expect(codes).toEqual(['ok', 'cell_too_large', 'record_too_large', 'ok']);
     await small.close();
   });
@@ -208,7 +220,11 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
   it('a quote that is never closed: told with the record and its offset, the records before it as unprocessed', async () => {
     const text = 'learner_id,email\nq1,\nq2,\nq3,"never\nclosed,\n';
     const batch = await rejected(text);
-    expect(batch.statusReason).toMatchObject({ code: 'file_unclosed_quote', record: 3, offset: text.indexOf('"') });
+    expect(batch.statusReason).toMatchObject({
+      code: 'file_unclosed_quote',
+      record: 3,
+      offset: text.indexOf('"'),
+    });
     expect(batch.counts).toMatchObject({ total: 3, failed: 1, unprocessed: 2 });
   });
 
@@ -222,7 +238,10 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
 
   it('a mapping to a column that the file does not have', async () => {
     const batch = await sheaf.run('learner_id\na\n', { mapping: { Email: 'email' } });
-    expect(batch).toMatchObject({ status: 'validation_failed', statusReason: { code: 'file_column_missing' } });
+    expect(batch).toMatchObject({
+      status: 'validation_failed',
+      statusReason: { code: 'file_column_missing' },
+    });
   });
 });
 
@@ -230,7 +249,8 @@ describe('an upload', () => {
   it('that was overwritten after the batch was made fails it', async () => {
     const body = csv('w1,,,');
     const handler = await sheaf.upload(body);
-    const [{ key } = { key: '' }] = await sheaf.sql`select object_key as key from uploads where id = ${handler}`;
+    const [{ key } = { key: '' }] =
+      await sheaf.sql`select object_key as key from uploads where id = ${handler}`;
     // The batch is made of the upload as it is; then another file is put in its place before a worker looks.
     const submit = sheaf.services.batches.create;
     sheaf.services.batches.create = async (batch) => {
@@ -239,7 +259,11 @@ describe('an upload', () => {
     };
     try {
       const batch = await sheaf.ended(await sheaf.submit(handler));
-      expect(batch).toMatchObject({ status: 'failed', failedFrom: 'copying', statusReason: { code: 'upload_changed' } });
+      expect(batch).toMatchObject({
+        status: 'failed',
+        failedFrom: 'copying',
+        statusReason: { code: 'upload_changed' },
+      });
       expect(await learners('w')).toBe(0);
     } finally {
       sheaf.services.batches.create = submit;
@@ -252,7 +276,8 @@ describe('an upload', () => {
     const accepted = outcomes.filter((outcome) => outcome.status === 'fulfilled');
     expect(accepted).toHaveLength(1);
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') expect(['upload_in_use', 'upload_used']).toContain(outcome.reason.code);
+      if (outcome.status === 'rejected')
+        expect(['upload_in_use', 'upload_used']).toContain(outcome.reason.code);
     }
     await sheaf.ended(accepted[0]!.value);
   });
@@ -261,10 +286,15 @@ describe('an upload', () => {
 describe('an input that was tampered with after it was hashed', () => {
   it('fails the batch before any of the changed records is processed', async () => {
     const quiet = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '3' });
-    const id = await quiet.submit(await quiet.upload(csv(...Array.from({ length: 9 }, (_, n) => `t${n},,,`))));
+    const id = await quiet.submit(
+      await quiet.upload(csv(...Array.from({ length: 9 }, (_, n) => `t${n},,,`))),
+    );
     const put = quiet.services.work.finishCopy;
     quiet.services.work.finishCopy = async (claim, input) => {
-      await quiet.services.objects.put(input.inputKey, Buffer.from(csv(...Array.from({ length: 9 }, () => 'evil,,,'))));
+      await quiet.services.objects.put(
+        input.inputKey,
+        Buffer.from(csv(...Array.from({ length: 9 }, () => 'evil,,,'))),
+      );
       await put(claim, input);
     };
     await quiet.startWorkers();

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
-import { startS3Server } from '../../src/embedded/s3/server.ts';
 import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
 import { migrateQueue } from '../../src/adapters/queue/postgres-backend.ts';
-import postgres from 'postgres';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
+import { startS3Server } from '../../src/embedded/s3/server.ts';
 
 /**
  * One PostgreSQL and one S3 server for the whole run. Every test file takes a database of its own, copied from a

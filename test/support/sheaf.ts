@@ -111,7 +111,9 @@ export async function openTestSheaf(settings: Environment = {}): Promise<TestShe
       const keys: string[] = [];
       let ContinuationToken: string | undefined;
       do {
-        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }));
+        const page = await client.send(
+          new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }),
+        );
         keys.push(...(page.Contents ?? []).map((object) => object.Key ?? ''));
         ContinuationToken = page.NextContinuationToken;
       } while (ContinuationToken !== undefined);
@@ -127,7 +129,12 @@ export async function openTestSheaf(settings: Environment = {}): Promise<TestShe
       const file = batch.results?.find((result) => result.kind === kind);
       if (file === undefined) throw new Error(`batch ${batch.id} has no ${kind} file`);
       const text = (await sheaf.object(file.key)).toString();
-      return text === '' ? [] : text.trimEnd().split('\n').map((line) => JSON.parse(line) as ResultLine);
+      return text === ''
+        ? []
+        : text
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line) as ResultLine);
     },
 
     async close() {

@@ -3,6 +3,7 @@ import type { RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { WorkWaiting } from '../../engine/ports.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';
 
 interface BatchState {
@@ -22,7 +23,7 @@ interface BatchState {
  * @returns the work that waits because of it
  */
 export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiting[]> {
-  return await sql.begin(async (tx) => {
+  return await transaction(sql, async (tx) => {
     const [batch] = await tx<BatchState[]>`
       select id, status, stage, lease is not null as held, on_invalid as "onInvalid", file_fault as "fileFault",
         chunk_count as "chunkCount"
@@ -99,7 +100,7 @@ export async function failBatch(
   batchId: string,
   reason: { code: BatchReasonCode; message: string },
 ): Promise<void> {
-  await sql.begin(async (tx) => {
+  await transaction(sql, async (tx) => {
     const failed = await tx<{ chunkCount: number }[]>`
       update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json({ ...reason })},
         lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),

@@ -1,17 +1,27 @@
-import { and, desc, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, sql as fragment, inArray, isNull, lt, type SQL } from 'drizzle-orm';
 import type { OnInvalid, StatusReason } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import type { BatchRow, BatchStore, InputDescription, NewBatch, ResultFile } from '../../engine/ports.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
+import type { Sql } from './connect.ts';
 import type { Database } from './database.ts';
-import { batches, chunks, uploads } from './schema.ts';
+import { asFault } from './faults.ts';
+import { batches, chunks } from './schema.ts';
+import { transaction } from './transaction.ts';
 
 /** Statuses in which a batch still reads its upload. */
 const BEFORE_THE_COPY = ['new', 'copying'];
 
-export function postgresBatchStore(db: Database): BatchStore {
+/** `sql` serves the transaction: drizzle's own are postgres.js's `begin` (see transaction.ts). */
+export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {
   return {
-    create: (batch) => createBatch(db, batch),
+    create: async (batch) => {
+      try {
+        await createBatch(sql, batch);
+      } catch (error) {
+        throw asFault(error);
+      }
+    },
     find: async (accountId, id) => {
       const [row] = await selectBatches(db, and(eq(batches.accountId, accountId), eq(batches.id, id)), 1);
       return row ?? null;
@@ -26,36 +36,30 @@ export function postgresBatchStore(db: Database): BatchStore {
 }
 
 /** The upload's row is locked while it is decided who uses it: two requests at once cannot both win. */
-async function createBatch(db: Database, batch: NewBatch): Promise<void> {
-  await db.transaction(async (tx) => {
-    const [upload] = await tx
-      .select({ usedBy: uploads.usedBy, expired: sql<boolean>`${uploads.expiresAt} < now()` })
-      .from(uploads)
-      .where(eq(uploads.id, batch.uploadId))
-      .for('update');
+async function createBatch(sql: Sql, batch: NewBatch): Promise<void> {
+  await transaction(sql, async (tx) => {
+    const [upload] = await tx<{ usedBy: string | null; expired: boolean }[]>`
+      select used_by as "usedBy", expires_at < now() as expired from uploads
+      where id = ${batch.uploadId} and account_id = ${batch.accountId} for update`;
     if (upload === undefined)
       throw new RequestError('handler_not_found', `there is no upload ${batch.uploadId}`);
     if (upload.usedBy !== null) {
       throw new RequestError('upload_used', `batch ${upload.usedBy} has used this upload up; make a new one`);
     }
     if (upload.expired) throw new RequestError('upload_expired', 'the upload has expired; make a new one');
-    const [other] = await tx
-      .select({ id: batches.id })
-      .from(batches)
-      .where(and(eq(batches.uploadId, batch.uploadId), inArray(batches.status, BEFORE_THE_COPY)));
+    const [other] = await tx<{ id: string }[]>`
+      select id from batches where upload_id = ${batch.uploadId} and status in ${tx(BEFORE_THE_COPY)}`;
     if (other !== undefined) {
       throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
     }
-    const { upload: head, ...row } = batch;
-    await tx.insert(batches).values({
-      ...row,
-      uploadEtag: head.etag,
-      uploadBytes: head.bytes,
-      status: 'new',
-      stage: 'copy',
-      statuses: sql`jsonb_build_array(jsonb_build_object(
-        'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3)))`,
-    });
+    await tx`
+      insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
+        on_invalid, metadata, stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
+      values (${batch.id}, ${batch.accountId}, ${batch.uploadId}, ${batch.userName}, ${batch.operation},
+        ${batch.operationVersion}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)}, ${batch.onInvalid},
+        ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null}, ${batch.uploadKey}, ${batch.upload.etag},
+        ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
+          'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))`;
   });
 }
 
@@ -67,17 +71,18 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
     db
       .select({
         batchId: chunks.batchId,
-        settled: sql<number>`(sum(${chunks.records}) filter (where ${chunks.status} = 'settled'))::float8`.as(
-          'settled',
-        ),
-        recent: sql<number>`(sum(${chunks.records}) filter (
+        settled:
+          fragment<number>`(sum(${chunks.records}) filter (where ${chunks.status} = 'settled'))::float8`.as(
+            'settled',
+          ),
+        recent: fragment<number>`(sum(${chunks.records}) filter (
           where ${chunks.status} = 'settled'
             and ${chunks.settledAt} > now() - make_interval(secs => ${RECENT_SECONDS})))::float8`.as(
           'recent',
         ),
-        succeeded: sql<number>`sum(${chunks.succeeded})::float8`.as('chunk_succeeded'),
+        succeeded: fragment<number>`sum(${chunks.succeeded})::float8`.as('chunk_succeeded'),
         // Before its chunk is processed an invalid record has failed too; afterwards it is among the failed.
-        failed: sql<number>`sum(case when ${chunks.part} is null then ${chunks.invalid}
+        failed: fragment<number>`sum(case when ${chunks.part} is null then ${chunks.invalid}
           else ${chunks.failed} end)::float8`.as('chunk_failed'),
       })
       .from(chunks)

@@ -3,7 +3,8 @@ import type { SqlValue, TransactionSql } from '../../core/sql.ts';
 import type { ChunkClaim, ChunkSession, ProcessingOutcome, ValidationOutcome } from '../../engine/ports.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { connect, type Sql, type Transaction } from './connect.ts';
-import { asFault } from './faults.ts';
+import { asFault, isConnectionLost } from './faults.ts';
+import { transaction } from './transaction.ts';
 
 /** Below the lease: a session that was left in a transaction ends itself before anybody else needs its locks. */
 const IDLE_SHARE_OF_LEASE = 0.8;
@@ -73,9 +74,10 @@ async function settleProcessing(
   claim: ChunkClaim,
   work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
 ): Promise<void> {
-  await session.begin(async (tx) => {
+  await transaction(session, async (tx, connection) => {
     await checkSession(tx, claim);
-    const outcome = await work((strings, ...values) => handlerStatement(tx, strings, values));
+    const outcome = await work((strings, ...values) => handlerStatement(tx, connection, strings, values));
+    if (connection.lost) throw lost(claim);
     const settled = await tx`
       update chunks set
         status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
@@ -99,10 +101,18 @@ function lost(claim: ChunkClaim): LeaseLost {
   return new LeaseLost(`chunk ${claim.range.number} of batch ${claim.batchId}`);
 }
 
+/** A statement of a handler, which may catch its errors and go on: but not past the loss of its transaction. */
 async function handlerStatement<Row>(
   tx: Transaction,
+  connection: { lost: boolean },
   strings: TemplateStringsArray,
   values: readonly SqlValue[],
 ): Promise<Row[]> {
-  return (await tx(strings, ...(values as string[]))) as unknown as Row[];
+  if (connection.lost) throw new RetryableFault('the transaction is over: its connection was lost');
+  try {
+    return (await tx(strings, ...(values as string[]))) as unknown as Row[];
+  } catch (error) {
+    if (isConnectionLost(error)) connection.lost = true;
+    throw error;
+  }
 }

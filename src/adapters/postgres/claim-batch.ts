@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { StatusReason } from '../../core/batch.ts';
 import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports.ts';
 import type { Sql } from './connect.ts';
+import { transaction } from './transaction.ts';
 import { enters } from './transition.ts';
 
 interface BatchClaimRow {
@@ -33,7 +34,7 @@ export async function claimBatch(
   batchId?: string,
 ): Promise<BatchClaim | null> {
   const lease = randomUUID();
-  return await sql.begin(async (tx) => {
+  return await transaction(sql, async (tx) => {
     const [picked] = await tx<{ id: string; status: string }[]>`
       with busy as (
         select account_id, count(*) as n from batches

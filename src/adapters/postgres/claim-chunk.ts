@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { ChunkClaim, ChunkPhase, InputDescription, KnownOperations } from '../../engine/ports.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
 
 const STATUS_OF_PHASE = { validate: 'validating', process: 'processing' } as const;
 
@@ -43,7 +44,7 @@ export async function claimChunk(
   known: KnownOperations,
   batchId?: string,
 ): Promise<ChunkClaim | null> {
-  return await session.begin(async (tx) => {
+  return await transaction(session, async (tx) => {
     const passedOver: string[] = [];
     while (passedOver.length < MOST_TRIES) {
       const batch = await pickBatch(tx, phase, known, passedOver, batchId);

@@ -7,11 +7,13 @@ import * as schema from './schema.ts';
 
 export type Database = PostgresJsDatabase<typeof schema>;
 
+export interface OpenDatabase {
+  db: Database;
+  close(): Promise<void>;
+}
+
 /** What requests are answered from: a pool of its own, since drizzle sets the parsers of the client that it is given. */
-export function openDatabase(
-  url: string,
-  options: { max: number },
-): { db: Database; close(): Promise<void> } {
+export function openDatabase(url: string, options: { max: number }): OpenDatabase {
   const client = connect(url, { max: options.max, name: 'api' });
   return { db: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
 }

@@ -19,6 +19,18 @@ const LOST_CONNECTION = new Set([
 ]);
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 
+/** What the server says when it ends a session: an administrator, a crash, a shutdown, a timeout. */
+const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
+
+/** Whether an error means that the session is over and with it the transaction. */
+export function isConnectionLost(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code !== 'string') return false;
+  return error instanceof postgres.PostgresError
+    ? SESSION_ENDED.has(code)
+    : LOST_CONNECTION.has(code) || NETWORK.has(code);
+}
+
 /** Tells passing troubles of the database from everything else, which is thrown on as it is. */
 export function asFault(error: unknown): unknown {
   const code = (error as { code?: unknown } | null)?.code;
@@ -29,12 +41,12 @@ export function asFault(error: unknown): unknown {
     // Two transactions wrote the same key at the same time: the next attempt sees the other's row.
     if (code === '23505')
       return new RetryableFault('another transaction wrote the same key', { cause: error });
-    if (PASSING_CLASSES.includes(code.slice(0, 2))) {
+    if (PASSING_CLASSES.includes(code.slice(0, 2)) || isConnectionLost(error)) {
       return new RetryableFault(`the database answered ${code}`, { cause: error });
     }
     return error;
   }
-  if (LOST_CONNECTION.has(code) || NETWORK.has(code)) {
+  if (isConnectionLost(error)) {
     return new RetryableFault('the database could not be reached', { cause: error });
   }
   return error;

@@ -3,6 +3,7 @@ import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
 import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';
 
 /** Chunk rows per INSERT: a 50 GB file has some ten thousand. */
@@ -25,14 +26,14 @@ export async function rejectHash(sql: Sql, claim: BatchClaim, hash: string): Pro
 
 /** The copy exists: the batch knows its hash and its chunks, and the upload is used up. */
 export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput): Promise<void> {
-  await sql.begin(async (tx) => {
+  await transaction(sql, async (tx) => {
     const copied = await tx`
       update batches set ${enters(tx, 'copy_finished')}, ${tx(NO_LEASE)}, hash = ${input.hash},
         input_key = ${input.inputKey}, read = ${json(tx, input.read)}, file_fault = ${json(tx, input.fault)},
         total = ${input.total}, chunk_count = ${input.chunks.length}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
-    await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId}`;
+    await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
     // A file that is wrong as a whole is not checked any further: its chunks only say how many records there are.
     const status = input.fault === null ? 'waiting' : 'settled';
     for (let from = 0; from < input.chunks.length; from += CHUNKS_PER_INSERT) {

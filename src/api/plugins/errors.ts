@@ -19,8 +19,12 @@ const OF_FASTIFY: Record<string, [RequestErrorCode, string]> = {
     'malformed_request',
     'the body is not as long as the Content-Length header says',
   ],
-  FST_ERR_BAD_URL: ['malformed_request', 'the path holds a % that is not followed by two hexadecimal digits of UTF-8'],
+  FST_ERR_BAD_URL: [
+    'malformed_request',
+    'the path holds a % that is not followed by two hexadecimal digits of UTF-8',
+  ],
   FST_ERR_MAX_PARAM_LENGTH: ['route_not_found', 'a part of the path is longer than any name here'],
+  FST_STATIC_FORBIDDEN_PATH: ['route_not_found', 'a part of the path is no name of a file'],
 };
 
 /** Answers every error as a problem; only what is our own fault or passing is logged besides the request. */
@@ -28,7 +32,10 @@ export function answerErrorsAsProblems(app: FastifyInstance): void {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request) => {
     const path = shortened(request.url.split('?', 1)[0]);
-    throw new RequestError('route_not_found', `there is no ${request.method} ${path}; /docs shows what there is`);
+    throw new RequestError(
+      'route_not_found',
+      `there is no ${request.method} ${path}; /docs shows what there is`,
+    );
   });
 }
 
@@ -47,7 +54,10 @@ function asRequestError(error: unknown, request: FastifyRequest): RequestError {
   }
   if (error instanceof RetryableFault) {
     request.log.warn({ err: error }, 'a service that the request needs does not answer');
-    return new RequestError('unavailable', 'a service that this needs does not answer; try again in a few seconds');
+    return new RequestError(
+      'unavailable',
+      'a service that this needs does not answer; try again in a few seconds',
+    );
   }
   request.log.error({ err: error }, 'the request failed');
   return new RequestError('internal', `report it with the request id ${request.id}, which the log has too`);
@@ -59,7 +69,9 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
     socket.destroy(error);
     return;
   }
-  const problem = problemOf(new RequestError('malformed_request', BROKEN[error.code ?? ''] ?? 'this is not HTTP/1.1'));
+  const problem = problemOf(
+    new RequestError('malformed_request', BROKEN[error.code ?? ''] ?? 'this is not HTTP/1.1'),
+  );
   const body = JSON.stringify(problem);
   socket.end(
     [

@@ -1,42 +1,103 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import type { RequestErrorCode } from '../../core/errors.ts';
 import { introduction, TAGS } from '../introduction.ts';
-import { problemResponses } from '../problem-responses.ts';
-import { reference, type Component } from '../schemas/component.ts';
+import { errorsOf, problemResponses } from '../problem-responses.ts';
+import type { Component } from '../schemas/component.ts';
 import { DOCS_PREFIX } from './access.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What the route may answer besides the errors that any route may. */
+    /** What the route may answer besides the errors that follow from its schemas and its permission. */
     errors?: readonly RequestErrorCode[];
-  }
-  interface FastifySchema {
-    operationId?: string;
   }
 }
 
 const BEARER = 'bearer';
-const OPTIONAL_BODY = 'x-optional-body';
 
 /** Describes the routes that are added from here on, as OpenAPI 3.1. */
 export async function describeRoutes(app: FastifyInstance, components: readonly Component[]): Promise<void> {
   for (const component of components) app.addSchema(component);
+  const optionalBodies: OperationPlace[] = [];
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Sheaf', version: '0.1.0', description: introduction() },
+      info: { title: 'Sheaf', version: '1', description: introduction(), license: { name: 'MIT' } },
       tags: TAGS,
       security: [{ [BEARER]: [] }],
       components: {
-        securitySchemes: {
-          [BEARER]: { type: 'http', scheme: 'bearer', description: 'An API key.' },
-        },
+        securitySchemes: { [BEARER]: { type: 'http', scheme: 'bearer', description: 'An API key.' } },
       },
     },
-    refResolver: { buildLocalReference: (json, _uri, _fragment, index) => String(json.$id ?? `def-${index}`) },
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, route), url }),
-    transformObject: (document) => withOptionalBodies(document),
+    refResolver: {
+      buildLocalReference: (json, _uri, _fragment, index) => String(json.$id ?? `def-${index}`),
+    },
+    transform: ({ schema, url, route }) => {
+      if (route.config?.optionalBody)
+        optionalBodies.push({ url, method: String(route.method).toLowerCase() });
+      return { schema: documented(schema, route), url };
+    },
+    // The generator takes every body for a required one.
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      for (const { url, method } of optionalBodies)
+        bodyAt(document.openapiObject, url, method).required = false;
+      return document.openapiObject;
+    },
+  });
+}
+
+interface OperationPlace {
+  url: string;
+  method: string;
+}
+
+function bodyAt(document: object, url: string, method: string): { required?: boolean } {
+  const { paths } = document as { paths: Record<string, Record<string, { requestBody?: object }>> };
+  const body = paths[url]?.[method]?.requestBody;
+  if (body === undefined) throw new Error(`${method} ${url} declares optionalBody, but has no body`);
+  return body;
+}
+
+/** A route's schema with what follows from its config: who may call it, and every error that it may answer. */
+function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
+  if (schema === undefined || schema.hide) return { hide: true };
+  const permission = route.config?.permission ?? null;
+  const needs = permission === null ? 'Needs no key.' : `Needs the permission \`${permission}\`.`;
+  return {
+    ...schema,
+    description: [schema.description, needs].filter(Boolean).join('\n\n'),
+    ...(permission === null && { security: [] }),
+    ...{ 'x-permission': permission },
+    response: { ...problemResponses(errorsOf(route)), ...(schema.response as object) },
+  };
+}
+
+/**
+ * `/openapi.json`, and the documents for readers, whose assets come from the package: nothing is fetched from elsewhere.
+ */
+export async function serveDocs(app: FastifyInstance): Promise<void> {
+  const open = { config: { permission: null }, schema: { hide: true } };
+  app.get('/openapi.json', open, async () => app.swagger());
+  app.get('/', open, async (_request, reply) => reply.redirect(DOCS_PREFIX));
+  await app.register(swaggerUi, {
+    routePrefix: DOCS_PREFIX,
+    theme: { title: 'Sheaf API' },
+    uiConfig: {
+      showExtensions: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      docExpansion: 'list',
+    },
+    // The package's own policy asks browsers to upgrade to HTTPS, which leaves the page blank where there is none.
+    staticCSP: {
+      'default-src': "'self'",
+      'base-uri': "'self'",
+      'frame-ancestors': "'none'",
+      'img-src': "'self' data:",
+      'object-src': "'none'",
+      'style-src': "'self' 'unsafe-inline'",
+    },
   });
 }

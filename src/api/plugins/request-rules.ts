@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { invalidRequest, RequestError } from '../../core/errors.ts';
+import { answerHeaders } from '../answer-headers.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -16,11 +17,7 @@ export function addRequestRules(app: FastifyInstance): void {
   });
 
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      'x-request-id': request.id,
-    });
+    reply.headers(answerHeaders(request.id));
     if (closing) {
       reply.header('connection', 'close');
       throw new RequestError('unavailable', 'this server is stopping; send the request again');

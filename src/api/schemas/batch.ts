@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_STATUSES } from '../../core/batch.ts';
 import { batchExample } from './batch-example.ts';
-import { dictionary, nullable, reference, seconds, sha256, uuid } from './component.ts';
+import { component, dictionary, nullable, reference, seconds, sha256, uuid } from './component.ts';
 
 const StatusReasonSchema = Type.Object(
   {
@@ -27,7 +27,9 @@ const CountsSchema = Type.Object(
     skipped: count('Already succeeded in the batch that this one corrects.'),
     unprocessed: count('Not processed yet; in a terminal status: never processed.'),
   },
-  { description: 'From the moment that `total` is known: succeeded + failed + skipped + unprocessed = total.' },
+  {
+    description: 'From the moment that `total` is known: succeeded + failed + skipped + unprocessed = total.',
+  },
 );
 
 const ProgressSchema = Type.Object(
@@ -68,47 +70,52 @@ const ReadSchema = Type.Object(
   { description: 'As what the file was read; null until it was.' },
 );
 
-export const BatchSchema = Type.Object(
-  {
-    batch: uuid('Its id.'),
-    operation: Type.String(),
-    status: Type.Enum(BATCH_STATUSES),
-    status_reason: nullable(StatusReasonSchema),
-    hash: nullable(sha256('SHA-256 of the file: as it was read; before that, as the client stated it.')),
-    metadata: dictionary(),
-    created_ts: seconds('When it was accepted'),
-    updated_ts: seconds('When it last changed'),
-    statuses: Type.Array(Type.Object({ status: Type.Enum(BATCH_STATUSES), ts: seconds('When it began') }), {
-      description: 'Every status that the batch has entered, in order.',
-    }),
-    counts: CountsSchema,
-    progress: nullable(ProgressSchema),
-    handler: uuid('The upload that it was made of.'),
-    on_invalid: Type.Enum(['reject', 'skip']),
-    mapping: dictionary<string>({}, Type.String()),
-    settings: dictionary({ description: 'Of the operation, with its defaults filled in.' }),
-    failed_from: nullable(Type.String({ description: 'Of `failed`: the status that it failed in.' })),
-    read: nullable(ReadSchema),
-    results_ready: Type.Boolean({ description: 'Whether the result files can be downloaded.' }),
-    links: Type.Object({ self: Type.String(), results: Type.String() }),
-  },
-  {
-    $id: 'Batch',
-    description: 'One operation on one upload. More fields may come; those that are here keep their names.',
-    examples: [batchExample],
-  },
+export const BatchSchema = component(
+  'Batch',
+  Type.Object(
+    {
+      batch: uuid('Its id.'),
+      operation: Type.String(),
+      status: Type.Enum(BATCH_STATUSES),
+      status_reason: nullable(StatusReasonSchema),
+      hash: nullable(sha256('SHA-256 of the file: as it was read; before that, as the client stated it.')),
+      metadata: dictionary(),
+      created_ts: seconds('When it was accepted'),
+      updated_ts: seconds('When it last changed'),
+      statuses: Type.Array(Type.Object({ status: Type.Enum(BATCH_STATUSES), ts: seconds('When it began') }), {
+        description: 'Every status that the batch has entered, in order.',
+      }),
+      counts: CountsSchema,
+      progress: nullable(ProgressSchema),
+      handler: uuid('The upload that it was made of.'),
+      on_invalid: Type.Enum(['reject', 'skip']),
+      mapping: dictionary<string>({}, Type.String()),
+      settings: dictionary({ description: 'Of the operation, with its defaults filled in.' }),
+      failed_from: nullable(Type.String({ description: 'Of `failed`: the status that it failed in.' })),
+      read: nullable(ReadSchema),
+      results_ready: Type.Boolean({ description: 'Whether the result files can be downloaded.' }),
+      links: Type.Object({ self: Type.String(), results: Type.String() }),
+    },
+    {
+      description: 'One operation on one upload. More fields may come; those that are here keep their names.',
+      examples: [batchExample],
+    },
+  ),
 );
 
 export type Batch = Static<typeof BatchSchema>;
 
-export const BatchPageSchema = Type.Object(
-  {
-    items: Type.Array(reference(BatchSchema)),
-    next_cursor: nullable(
-      Type.String({ description: 'Give it as `cursor` to get the next page; null on the last one.' }),
-    ),
-  },
-  { $id: 'BatchPage', description: 'Batches, newest first.' },
+export const BatchPageSchema = component(
+  'BatchPage',
+  Type.Object(
+    {
+      items: Type.Array(reference(BatchSchema)),
+      next_cursor: nullable(
+        Type.String({ description: 'Give it as `cursor` to get the next page; null on the last one.' }),
+      ),
+    },
+    { description: 'Batches, newest first.' },
+  ),
 );
 
 export type BatchPage = Static<typeof BatchPageSchema>;

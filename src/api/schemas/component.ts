@@ -5,9 +5,13 @@ import { type Static, type TSchema, Type } from 'typebox';
 /** A named schema of the OpenAPI document; `reference` points to it, so that it is written there once. */
 export type Component = TSchema & { $id: string };
 
+export function component<T extends TSchema>(name: string, schema: T): T & { $id: string } {
+  return Object.assign(schema, { $id: name });
+}
+
 /** `{ $ref }` to a component, with the component's type. */
-export function reference<T extends Component>(component: T) {
-  return Type.Unsafe<Static<T>>({ $ref: `${component.$id}#` });
+export function reference<T extends Component>(to: T) {
+  return Type.Unsafe<Static<T>>({ $ref: `${to.$id}#` });
 }
 
 export function nullable<T extends TSchema>(schema: T) {
@@ -15,7 +19,10 @@ export function nullable<T extends TSchema>(schema: T) {
 }
 
 /** An object that may hold any keys; what the values are is said, where it matters, by `values`. */
-export function dictionary<T = unknown>(options: Record<string, unknown> = {}, values: TSchema | true = true) {
+export function dictionary<T = unknown>(
+  options: Record<string, unknown> = {},
+  values: TSchema | true = true,
+) {
   return Type.Unsafe<Record<string, T>>({ type: 'object', additionalProperties: values, ...options });
 }
 
@@ -28,3 +35,13 @@ export const seconds = (description: string) =>
 
 /** A query without parameters: one that is given anyway is refused, as ignoring it would be a lie. */
 export const NoQuery = Type.Object({}, { additionalProperties: false });
+
+/** A response of a route: what it says, the component that it is, and its headers (name → description). */
+export function answer(description: string, schema: Component, headers: Record<string, string> = {}) {
+  const named = Object.entries(headers).map(([name, text]) => [name, { type: 'string', description: text }]);
+  return {
+    description,
+    ...(named.length > 0 && { headers: Object.fromEntries(named) }),
+    content: { 'application/json': { schema: reference(schema) } },
+  };
+}

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { component } from './component.ts';
 
 const FieldProblemSchema = Type.Object({
   pointer: Type.String({
@@ -10,19 +11,24 @@ const FieldProblemSchema = Type.Object({
 });
 
 /** Every error of the API has this shape. */
-export const ProblemSchema = Type.Object(
-  {
-    type: Type.String({ description: '`urn:sheaf:error:` and the code.' }),
-    title: Type.String({ description: 'What the code means; the same text every time.' }),
-    status: Type.Integer({ description: 'The HTTP status.' }),
-    detail: Type.String({ description: 'What is wrong with this request, and what to do.' }),
-    code: Type.String({ description: 'Stable: decide on this, never on the texts.' }),
-    errors: Type.Optional(
-      Type.Array(FieldProblemSchema, { description: 'Of `invalid_request`: one entry a place, at most 20.' }),
-    ),
-    request_id: Type.Optional(Type.String({ description: 'Names the request in the log of the server.' })),
-  },
-  { $id: 'Problem', description: 'An error (RFC 9457).' },
+export const ProblemSchema = component(
+  'Problem',
+  Type.Object(
+    {
+      type: Type.String({ description: '`urn:sheaf:error:` and the code.' }),
+      title: Type.String({ description: 'What the code means; the same text every time.' }),
+      status: Type.Integer({ description: 'The HTTP status.' }),
+      detail: Type.String({ description: 'What is wrong with this request, and what to do.' }),
+      code: Type.String({ description: 'Stable: decide on this, never on the texts.' }),
+      errors: Type.Optional(
+        Type.Array(FieldProblemSchema, {
+          description: 'Of `invalid_request`: one entry a place, at most 20.',
+        }),
+      ),
+      request_id: Type.Optional(Type.String({ description: 'Names the request in the log of the server.' })),
+    },
+    { description: 'An error (RFC 9457).' },
+  ),
 );
 
 export type Problem = Static<typeof ProblemSchema>;

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { seconds, sha256 } from './component.ts';
+import { component, seconds, sha256 } from './component.ts';
 
 const ResultFileSchema = Type.Object({
   kind: Type.Enum(['all', 'succeeded', 'failed', 'unprocessed', 'errors', 'manifest'], {
@@ -14,27 +14,29 @@ const ResultFileSchema = Type.Object({
   expires_ts: seconds('When the URL stops being valid'),
 });
 
-export const ResultFilesSchema = Type.Object(
-  { files: Type.Array(ResultFileSchema) },
-  {
-    $id: 'ResultFiles',
-    description: 'The result files of a batch.',
-    examples: [
-      {
-        files: [
-          {
-            kind: 'all',
-            format: 'ndjson',
-            url: 'http://127.0.0.1:9000/sheaf/batches/…/all.ndjson?X-Amz-Signature=…',
-            bytes: 8_912_345,
-            sha256: '60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752',
-            records: 100_000,
-            expires_ts: 1_795_303_700.5,
-          },
-        ],
-      },
-    ],
-  },
+export const ResultFilesSchema = component(
+  'ResultFiles',
+  Type.Object(
+    { files: Type.Array(ResultFileSchema) },
+    {
+      description: 'The result files of a batch.',
+      examples: [
+        {
+          files: [
+            {
+              kind: 'all',
+              format: 'ndjson',
+              url: 'http://127.0.0.1:9000/sheaf/batches/…/all.ndjson?X-Amz-Signature=…',
+              bytes: 8_912_345,
+              sha256: '60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752',
+              records: 100_000,
+              expires_ts: 1_795_303_700.5,
+            },
+          ],
+        },
+      ],
+    },
+  ),
 );
 
 export type ResultFiles = Static<typeof ResultFilesSchema>;

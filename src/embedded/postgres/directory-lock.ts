@@ -17,7 +17,7 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-interface Owner {
+export interface Owner {
   pid: number;
   start?: string;
   released?: true;
@@ -57,7 +57,8 @@ function held(directory: string, number: number, me: Owner): DirectoryLock {
   return { release: () => (released ??= release()) };
 }
 
-async function takeNumber(directory: string, number: number, me: Owner): Promise<boolean> {
+/** Tries to become the owner under this number. Exported because a test must play the starter that is late. */
+export async function takeNumber(directory: string, number: number, me: Owner): Promise<boolean> {
   const draft = await writeDraft(directory, me);
   try {
     await link(draft, lockPath(directory, number));

@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import {
@@ -229,14 +230,29 @@ function hoist(request: S3Request): void {
   for (const [name, value] of request.query) {
     const lower = name.toLowerCase();
     if (!lower.startsWith('x-amz-') || QUERY_NAMES.has(lower)) continue;
+    // In the form of a header that was received, so that it can be kept and sent like one.
+    const bytes = Buffer.from(value, 'utf8').toString('latin1');
+    checkHeader(lower, bytes);
     const header = request.http.headers[lower];
-    if (header !== undefined && header !== value) {
+    if (header !== undefined && header !== bytes) {
       throw new S3Error(
         'InvalidRequest',
         `${lower} is given as a header and in the query, with different values.`,
       );
     }
-    request.hoisted.set(lower, value);
+    request.hoisted.set(lower, bytes);
+  }
+}
+
+function checkHeader(name: string, value: string): void {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch (error) {
+    throw new S3Error(
+      'InvalidArgument',
+      `The query parameter ${name} is no valid header: ${(error as Error).message}`,
+    );
   }
 }
 

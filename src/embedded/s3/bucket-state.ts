@@ -6,7 +6,8 @@ import { SortedKeys, toByteOrder } from './sorted-keys.ts';
  * append, so that memory and disk cannot come to differ.
  */
 export class BucketState {
-  created = 0;
+  /** Milliseconds since 1970; undefined until the first record has been read. */
+  created: number | undefined;
   readonly keys = new SortedKeys();
   readonly #objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, Upload>();
@@ -83,7 +84,7 @@ export class BucketState {
   }
 
   *#records(): Generator<JournalRecord> {
-    yield { op: 'bucket', format: 1, created: this.created };
+    yield { op: 'bucket', format: 1, created: this.created ?? 0 };
     for (const object of this.#objects.values()) yield { op: 'put', object };
     for (const { parts, ...upload } of this.uploads.values()) {
       yield { op: 'upload', upload };

@@ -23,8 +23,8 @@ interface PendingChange {
  * One bucket: a journal of small records (keys, metadata, multipart uploads) that is held in memory as a sorted
  * index, and immutable data files that it names. So a listing reads no file at all, whatever the number of
  * objects, and a put is durable after two fsyncs of its own and one that it shares: its data file, then, for all
- * puts that wait at that moment, the directory and one journal line. At 100,000 objects the index takes about
- * 60 MB and is read at start in under a second.
+ * puts that wait at that moment, the directory and one journal line. At 100,000 objects the index takes
+ * 100 MB of memory and is read at start in 0.8 s; a page of 1,000 keys takes 20 ms.
  */
 export class Bucket {
   readonly name: string;
@@ -65,12 +65,15 @@ export class Bucket {
     const state = new BucketState();
     let records = 0;
     const journal = await Journal.open<JournalRecord>(join(directory, 'journal'), (record) => {
+      if (record.op === 'bucket' && record.format !== 1) {
+        throw new Error(`bucket ${name} has the format ${record.format} of a newer version`);
+      }
       state.apply(record);
       records += 1;
     });
     const data = new DataFiles(join(directory, 'data'));
     try {
-      if (state.created === 0) throw new Error(`the journal of bucket ${name} has no first record`);
+      if (state.created === undefined) throw new Error(`the journal of bucket ${name} has no first record`);
       await rm(join(directory, 'journal.new'), { force: true });
       const missing = await data.sweep(state.namedFiles());
       if (missing.length > 0)
@@ -121,6 +124,7 @@ export class Bucket {
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#running) await this.#running;
+    await this.data.settled();
     await this.#journal.close();
   }
 
@@ -137,6 +141,7 @@ export class Bucket {
       this.#closed = false;
       throw new S3Error(this.state.size > 0 ? 'BucketNotEmpty' : 'OperationAborted');
     }
+    await this.data.settled();
     await this.#journal.close();
   }
 
@@ -179,7 +184,7 @@ export class Bucket {
     const freed: Segment[] = [];
     try {
       if (records.length > 0) {
-        await this.data.sync();
+        if (records.some(({ op }) => op === 'put' || op === 'part')) await this.data.sync();
         await this.#journal.append(records);
         this.#records += records.length;
         for (const record of records) freed.push(...this.state.apply(record));
@@ -189,7 +194,7 @@ export class Bucket {
       return;
     }
     for (const change of changes) change.resolve();
-    await this.data.remove(freed);
+    this.data.removeLater(freed);
   }
 
   async #compactIfDue(): Promise<void> {

@@ -9,7 +9,8 @@ import type { Store } from './store.ts';
 
 /** The largest object of one PUT, part, or CopyObject. */
 export const MAX_PUT_BYTES = 5 * 1024 ** 3;
-const MAX_XML_BYTES = 1024 ** 2;
+/** 10,000 parts with a SHA-256 each are 1.8 MB; 1,000 keys of 1 KiB are 1 MB. */
+const MAX_XML_BYTES = 2 * 1024 ** 2;
 
 /** What a handler has at hand: an authenticated request, its answer, and the store. */
 export interface Context {
@@ -66,7 +67,7 @@ export async function storeBody(
   }
 }
 
-/** Reads a body that is a document. @throws S3Error MaxMessageLengthExceeded over 1 MiB, and what `receiveBody` throws */
+/** Reads a body that is a document. @throws S3Error MaxMessageLengthExceeded over 2 MiB, and what `receiveBody` throws */
 export async function readText(
   context: Context,
   checksums = true,

@@ -19,6 +19,8 @@ export class DataFiles {
   readonly #directory: string;
   readonly #pins = new Map<string, number>();
   readonly #doomed = new Set<string>();
+  /** Removals, one after the other: to unlink a large file may take the disk a while, and nobody waits for it. */
+  #removals: Promise<void> = Promise.resolve();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -72,7 +74,7 @@ export class DataFiles {
       return;
     }
     this.#pins.delete(file);
-    if (this.#doomed.delete(file)) void this.#unlink(file);
+    if (this.#doomed.delete(file)) this.removeLater([{ file, size: 0 }]);
   }
 
   /** Removes files that no record names any more; those being read go when their last reader is done. */
@@ -81,6 +83,16 @@ export class DataFiles {
       if (this.#pins.has(file)) this.#doomed.add(file);
       else await this.#unlink(file);
     }
+  }
+
+  /** As `remove`, behind what is being removed; a start after a crash does what was left undone. */
+  removeLater(segments: readonly Segment[]): void {
+    this.#removals = this.#removals.then(() => this.remove(segments));
+  }
+
+  /** Resolves when all that `removeLater` was given is gone. */
+  async settled(): Promise<void> {
+    await this.#removals;
   }
 
   async #unlink(file: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Makes the names in a directory durable: without it a power cut may forget a rename or a new file. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -8,6 +9,13 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a directory, and those above it that are missing, durably. `path` must be absolute. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
 /** Whether `error` is Node's for a file or directory that is not there. */

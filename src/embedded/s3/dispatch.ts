@@ -20,6 +20,13 @@ export interface DispatchSettings extends AuthSettings {
 /** What the client's `Expect` header asks for. */
 export type Expectation = 'none' | 'continue' | 'unknown';
 
+interface Exchange {
+  http: IncomingMessage;
+  response: ServerResponse;
+  /** `none` once the client was told to go on. */
+  expectation: Expectation;
+}
+
 /**
  * Answers one request, whatever happens: the promise resolves when the answer has left or the client is gone,
  * and rejects never.
@@ -32,23 +39,20 @@ export async function dispatch(
 ): Promise<void> {
   response.setHeader('x-amz-request-id', randomBytes(8).toString('hex').toUpperCase());
   response.setHeader('server', 'SheafS3');
+  const exchange: Exchange = { http, response, expectation };
   try {
-    await answer(settings, http, response, expectation);
+    await answer(settings, exchange);
   } catch (error) {
-    await answerFailure(http, response, error);
+    await answerFailure(exchange, error);
   }
   // A connection that breaks before the answer is out rejects here: nobody is left to be told.
   await finished(response).catch(() => response.destroy());
 }
 
-async function answer(
-  settings: DispatchSettings,
-  http: IncomingMessage,
-  response: ServerResponse,
-  expectation: Expectation,
-): Promise<void> {
+async function answer(settings: DispatchSettings, exchange: Exchange): Promise<void> {
+  const { http, response } = exchange;
   const allowed = allowOrigin(http, response, settings.corsOrigins);
-  if (expectation === 'unknown') throw new S3Error('ExpectationFailed');
+  if (exchange.expectation === 'unknown') throw new S3Error('ExpectationFailed');
   if (http.method === 'OPTIONS') {
     answerPreflight(http, response, allowed);
     return;
@@ -57,10 +61,9 @@ async function answer(
   const payload = authenticate(request, settings);
   const route = findRoute(request);
   const { store, region, now } = settings;
-  let waiting = expectation === 'continue';
   const sendContinue = (): void => {
-    if (waiting) response.writeContinue();
-    waiting = false;
+    if (exchange.expectation === 'continue') response.writeContinue();
+    exchange.expectation = 'none';
   };
   const context = { request, response, payload, store, region, now, sendContinue };
   if (!route.readsBody) {
@@ -76,7 +79,7 @@ function checkEmpty(payload: Payload): void {
     throw new S3Error('XAmzContentSHA256Mismatch');
 }
 
-async function answerFailure(http: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+async function answerFailure({ http, response, expectation }: Exchange, error: unknown): Promise<void> {
   if (error instanceof ClientGone) {
     response.destroy();
     return;
@@ -89,7 +92,7 @@ async function answerFailure(http: IncomingMessage, response: ServerResponse, er
     return;
   }
   try {
-    await sendError(http, response, refusal);
+    await sendError(http, response, refusal, expectation === 'none');
   } catch (sendingError) {
     warn('an error could not be answered', sendingError);
     response.destroy();

@@ -103,7 +103,9 @@ export class Journal<R> {
       throw error;
     }
     const handle = await open(fresh, 'r+');
+    let length: number;
     try {
+      length = (await handle.stat()).size;
       await rename(fresh, this.#path);
     } catch (error) {
       await handle.close();
@@ -111,14 +113,15 @@ export class Journal<R> {
     }
     const old = this.#handle;
     this.#handle = handle;
-    this.#length = (await handle.stat()).size;
-    await old.close();
+    this.#length = length;
     try {
       await syncDirectory(dirname(this.#path));
     } catch (error) {
       // After a power cut the old file might be there again, without what would be appended to the new one.
       this.#broken = error as Error;
       throw error;
+    } finally {
+      await old.close();
     }
   }
 

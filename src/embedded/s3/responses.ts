@@ -29,12 +29,14 @@ export function sendEmpty(
 /**
  * Answers with S3's error document (none to a HEAD). When the request's body has not been read, the connection
  * is closed: but not at once, since unread bytes would turn the close into a reset that can overtake the
- * answer. The whole answer goes out first, then some of the body is read and dropped, then it ends.
+ * answer. The whole answer goes out first, then some of the body is read and dropped, then it ends. A client
+ * that still waits for `100 Continue` (`bodyComes` false) will send none.
  */
 export async function sendError(
   request: IncomingMessage,
   response: ServerResponse,
   error: S3Error,
+  bodyComes: boolean,
 ): Promise<void> {
   const id = String(response.getHeader('x-amz-request-id') ?? '');
   const children = [
@@ -55,7 +57,7 @@ export async function sendError(
     'content-length': body.length,
     ...(unread ? { connection: 'close' } : {}),
   });
-  if (!unread) {
+  if (!unread || !bodyComes) {
     response.end(body);
     return;
   }

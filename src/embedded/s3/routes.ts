@@ -110,7 +110,7 @@ const ROUTES: readonly Route[] = [
  * @throws S3Error NotImplemented, MethodNotAllowed
  */
 export function findRoute(request: S3Request): Route {
-  const level: Level = request.bucket === '' ? 'service' : request.key === '' ? 'bucket' : 'object';
+  const level: Level = request.key !== '' ? 'object' : request.bucket === '' ? 'service' : 'bucket';
   const copies = headerOf(request, 'x-amz-copy-source') !== undefined;
   const candidates = ROUTES.filter((route) => route.method === request.method && route.level === level);
   if (candidates.length === 0) throw new S3Error('MethodNotAllowed');
@@ -131,5 +131,7 @@ export function findRoute(request: S3Request): Route {
 function isKnown(name: string, route: Route | undefined): boolean {
   // `x-id` is the SDKs' note of the operation's name; presigned URLs carry headers as parameters.
   if (name === 'x-id' || name.toLowerCase().startsWith('x-amz-')) return true;
-  return route !== undefined && (name in (route.when ?? {}) || (route.allows ?? []).includes(name));
+  return (
+    route !== undefined && (Object.hasOwn(route.when ?? {}, name) || (route.allows ?? []).includes(name))
+  );
 }

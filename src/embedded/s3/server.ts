@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { makeDirectory } from './directories.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { type DispatchSettings, dispatch, type Expectation } from './dispatch.ts';
 import { Store } from './store.ts';
@@ -43,7 +43,7 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
   const { region, credentials, corsOrigins = [], now = () => new Date() } = options;
   const host = options.host ?? '127.0.0.1';
   const directory = resolve(options.directory);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   const unlock = await lockDirectory(directory);
   let store: Store;
   try {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bucket } from './bucket.ts';
 import { checkBucketName } from './bucket-names.ts';
-import { syncDirectory } from './directories.ts';
+import { makeDirectory, syncDirectory } from './directories.ts';
 import { S3Error } from './errors.ts';
 
 /** The buckets in a directory. A bucket appears and goes by one rename; names with a dot in front are neither. */
@@ -20,8 +20,7 @@ export class Store {
   /** @throws Error when a bucket's journal is damaged */
   static async open(directory: string): Promise<Store> {
     const root = join(directory, 'buckets');
-    await mkdir(root, { recursive: true, mode: 0o700 });
-    await syncDirectory(directory);
+    await makeDirectory(root);
     const store = new Store(root);
     try {
       for (const name of await readdir(root)) {

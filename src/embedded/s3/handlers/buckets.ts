@@ -11,7 +11,7 @@ export async function listBuckets({ store, response, region }: Context): Promise
     .map((bucket) =>
       element('Bucket', [
         element('Name', bucket.name),
-        element('CreationDate', new Date(bucket.state.created).toISOString()),
+        element('CreationDate', new Date(bucket.state.created ?? 0).toISOString()),
         element('BucketRegion', region),
       ]),
     );

@@ -4,6 +4,7 @@ import { type Context, headersOf, keyName, readText, uploadName } from '../conte
 import { S3Error } from '../errors.ts';
 import type { Part, StoredObject, Upload } from '../records.ts';
 import { sendXml } from '../responses.ts';
+import { uriEncodePath } from '../sigv4.ts';
 import { childrenOf, document, element, parseDocument, textOf, type XmlNode } from '../xml.ts';
 import { assemble, contradictsChecksum, uploadIdOf } from './multipart.ts';
 
@@ -50,7 +51,10 @@ export async function completeMultipartUpload(context: Context): Promise<void> {
   if (!completed) throw new Error('a completed upload left no object');
   const { etag, checksum } = completed;
   const children = [
-    element('Location', `http://${request.http.headers.host ?? ''}/${bucket.name}/${request.key}`),
+    element(
+      'Location',
+      `http://${request.http.headers.host ?? ''}/${bucket.name}/${uriEncodePath(request.key)}`,
+    ),
     element('Bucket', bucket.name),
     element('Key', request.key),
     element('ETag', `"${etag}"`),

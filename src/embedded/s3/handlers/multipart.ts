@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Bucket } from '../bucket.ts';
 import { checksumHeader, createDigest, parseAlgorithm } from '../checksums.ts';
 import { type Context, commitSegments, headersOf, MAX_PUT_BYTES, storeBody, uploadName } from '../context.ts';
-import { S3Error } from '../errors.ts';
+import { ClientGone, S3Error } from '../errors.ts';
 import { checksumHeaders, readMetadata, refuseUnsupported } from '../metadata.ts';
-import { parseCopyRange } from '../ranges.ts';
+import { type ByteRange, parseCopyRange } from '../ranges.ts';
 import type { Part, Segment, StoredObject, Upload, UploadStart } from '../records.ts';
 import { headerOf, type S3Request } from '../request.ts';
 import { sendEmpty, sendXml } from '../responses.ts';
@@ -77,17 +77,17 @@ export async function uploadPartCopy(context: Context): Promise<void> {
   const range = rangeHeader === undefined ? undefined : parseCopyRange(rangeHeader, source.object.size);
   const { start, end } = range ?? { start: 0, end: source.object.size - 1 };
   if (end - start + 1 > MAX_PUT_BYTES) throw new S3Error('EntityTooLarge');
-  const copied = await copyBytes(source, bucket, start, end, upload.algorithm);
+  const copied = await copyBytes(context, source, bucket, { start, end }, upload.algorithm);
   const part: Part = { number, modified: now().getTime(), ...copied };
   await commitPart(bucket, upload, part);
   sendXml(response, document('CopyPartResult', copyResult(part)));
 }
 
 async function copyBytes(
+  { response }: Context,
   source: { bucket: Bucket; object: StoredObject },
   target: Bucket,
-  start: number,
-  end: number,
+  { start, end }: ByteRange,
   algorithm: Upload['algorithm'],
 ): Promise<Pick<Part, 'size' | 'etag' | 'segments' | 'checksum'>> {
   const release = source.bucket.data.pin(source.object.segments);
@@ -98,6 +98,7 @@ async function copyBytes(
     try {
       try {
         for await (const chunk of source.bucket.data.read(source.object.segments, start, end)) {
+          if (response.destroyed) throw new ClientGone('the client disconnected during a copy');
           md5.update(chunk);
           digest?.update(chunk);
           await writer.append(chunk);

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { ApiServices } from './api-services.ts';
+import { takeJsonOnly } from './json-body.ts';
+import { guardRoutes } from './plugins/access.ts';
+import { answerBrokenConnection, answerError, answerErrorsAsProblems } from './plugins/errors.ts';
+import { describeRoutes, serveDocs } from './plugins/openapi.ts';
+import { addRequestRules } from './plugins/request-rules.ts';
+import { requestChecker } from './request-check.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { healthRoutes } from './routes/health.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { resultRoutes } from './routes/results.ts';
+import { uploadRoutes } from './routes/uploads.ts';
+import { BatchPageSchema, BatchSchema } from './schemas/batch.ts';
+import { BatchRequestSchema } from './schemas/batch-request.ts';
+import { HealthSchema } from './schemas/health.ts';
+import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
+import { ProblemSchema } from './schemas/problem.ts';
+import { ResultFilesSchema } from './schemas/results.ts';
+import { UploadRequestSchema, UploadTicketSchema } from './schemas/upload.ts';
+import type { ApiInstance } from './typed-instance.ts';
+
+export type { ApiServices } from './api-services.ts';
+
+const BODY_LIMIT = 1024 * 1024;
+
+/** For a whole request to arrive; bodies are small here. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Longer than any name in a path: ids have 36 characters, names of operations at most 64. */
+const LONGEST_PARAMETER = 100;
+
+const COMPONENTS = [
+  BatchSchema,
+  BatchPageSchema,
+  BatchRequestSchema,
+  HealthSchema,
+  OperationViewSchema,
+  OperationPageSchema,
+  ProblemSchema,
+  ResultFilesSchema,
+  UploadRequestSchema,
+  UploadTicketSchema,
+];
+
+/**
+ * The HTTP API, ready to `listen` or to be injected into.
+ * @throws {Error} when a route declares no permission
+ */
+export async function buildApi(services: ApiServices): Promise<FastifyInstance> {
+  const app = newServer(services);
+  addRequestRules(app);
+  guardRoutes(app, services.authenticator);
+  answerErrorsAsProblems(app);
+  takeJsonOnly(app);
+  app.setValidatorCompiler(requestChecker(COMPONENTS));
+  // Answers are built field by field and typed by their schemas; tests check them. To filter them here as well would
+  // only hide a field that somebody forgot to describe.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+
+  await describeRoutes(app, COMPONENTS);
+  const typed: ApiInstance = app.withTypeProvider();
+  for (const routes of [uploadRoutes, batchRoutes, resultRoutes, operationRoutes, healthRoutes]) {
+    routes(typed, services);
+  }
+  await serveDocs(app);
+  return app;
+}
+
+function newServer(services: ApiServices): FastifyInstance {
+  return Fastify({
+    loggerInstance: withoutHeaders(services.log),
+    bodyLimit: services.bodyLimit ?? BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    genReqId: () => randomUUID(),
+    trustProxy: false,
+    // Ours says the same as a problem (plugins/request-rules.ts).
+    return503OnClosing: false,
+    frameworkErrors: answerError,
+    clientErrorHandler: answerBrokenConnection,
+  });
+}
+
+/** Whatever the logger that we are given would write of a request: never its headers, which hold keys. */
+function withoutHeaders(log: FastifyBaseLogger): FastifyBaseLogger {
+  const req = ({ method, url, ip }: FastifyRequest) => ({ method, url, remoteAddress: ip });
+  return log.child({}, { serializers: { req } });
+}

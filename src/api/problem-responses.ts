@@ -1,0 +1,56 @@
+import type { RouteOptions } from 'fastify';
+import { REQUEST_ERRORS, RequestError, type RequestErrorCode } from '../core/errors.ts';
+import { PROBLEM_TYPE, problemHeaders, problemOf, statusOf } from './problem.ts';
+import { reference } from './schemas/component.ts';
+import { ProblemSchema } from './schemas/problem.ts';
+
+const OF_BODIES: readonly RequestErrorCode[] = [
+  'malformed_json',
+  'malformed_request',
+  'body_too_large',
+  'unsupported_media_type',
+  'invalid_request',
+];
+
+/** Every error that a route may answer: its own, and those that follow from what it declares. */
+export function errorsOf(route: Pick<RouteOptions, 'config' | 'schema'>): RequestErrorCode[] {
+  const { permission, errors = [] } = route.config ?? {};
+  const codes = new Set<RequestErrorCode>(errors);
+  if (permission) for (const code of ['unauthenticated', 'forbidden'] as const) codes.add(code);
+  if (route.schema?.body) for (const code of OF_BODIES) codes.add(code);
+  if (route.schema?.querystring) codes.add('invalid_request');
+  for (const code of ['internal', 'unavailable'] as const) codes.add(code);
+  return [...codes].sort((a, b) => statusOf(a) - statusOf(b));
+}
+
+/** The responses of the OpenAPI document for errors: one a status, with an example of each code. */
+export function problemResponses(codes: readonly RequestErrorCode[]): Record<string, object> {
+  const statuses = [...new Set(codes.map(statusOf))];
+  return Object.fromEntries(
+    statuses.map((status) => [status, problemResponse(codes.filter((code) => statusOf(code) === status))]),
+  );
+}
+
+function problemResponse(codes: RequestErrorCode[]): object {
+  const headers = Object.keys(problemHeaders(codes[0]!)).map((name) => [name, { type: 'string' }]);
+  return {
+    description: codes.map((code) => `\`${code}\`: ${REQUEST_ERRORS[code].title}`).join('  \n'),
+    ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
+    content: {
+      [PROBLEM_TYPE]: {
+        schema: reference(ProblemSchema),
+        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }])),
+      },
+    },
+  };
+}
+
+function exampleOf(code: RequestErrorCode): object {
+  const places =
+    code === 'invalid_request'
+      ? [{ pointer: '/handlr', code: 'unknown_field', message: 'is not known; there are handler, operation' }]
+      : [];
+  const detail =
+    places.length > 0 ? `${places[0]!.pointer}: ${places[0]!.message}` : REQUEST_ERRORS[code].title;
+  return problemOf(new RequestError(code, detail, places), 'f8a3f1de-6f3c-4d2b-9d0e-2b8f6a1c9e55');
+}

@@ -1,0 +1,126 @@
+import { isTerminal } from '../../core/batch.ts';
+import { submitBatch } from '../../engine/submit-batch.ts';
+import type { ApiServices } from '../api-services.ts';
+import { batchView } from '../batch-view.ts';
+import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { findBatch } from '../find-batch.ts';
+import { callerOf } from '../plugins/access.ts';
+import {
+  type Batch,
+  BatchesQuery,
+  type BatchPage,
+  BatchPageSchema,
+  BatchParams,
+  BatchSchema,
+} from '../schemas/batch.ts';
+import { BatchRequestSchema } from '../schemas/batch-request.ts';
+import { answer, NoQuery, reference } from '../schemas/component.ts';
+import type { ApiInstance } from '../typed-instance.ts';
+
+const PAGE = 20;
+
+export function batchRoutes(app: ApiInstance, services: ApiServices): void {
+  postBatch(app, services);
+  getBatches(app, services);
+  getBatch(app, services);
+}
+
+function postBatch(app: ApiInstance, services: ApiServices): void {
+  app.post(
+    '/batches',
+    {
+      config: {
+        permission: 'create_batch',
+        errors: [
+          'handler_not_found',
+          'upload_missing',
+          'upload_used',
+          'upload_in_use',
+          'upload_expired',
+          'file_too_large',
+        ],
+      },
+      schema: {
+        operationId: 'createBatch',
+        tags: ['Batches'],
+        summary: 'Run an operation on every record of an upload',
+        description:
+          'Accepts the batch and answers at once; workers do the rest. The role of the caller must also allow the operation by its name. An upload makes one batch.',
+        querystring: NoQuery,
+        body: reference(BatchRequestSchema),
+        response: { 201: answer('The batch, in `new`', BatchSchema, { Location: 'Where the batch is.' }) },
+      },
+    },
+    async (request, reply): Promise<Batch> => {
+      const caller = callerOf(request);
+      const id = await submitBatch(services, caller, request.body);
+      const batch = batchView(await findBatch(services, caller.accountId, id), Date.now() / 1000);
+      reply.code(201).header('location', batch.links.self);
+      return batch;
+    },
+  );
+}
+
+function getBatches(app: ApiInstance, services: ApiServices): void {
+  app.get(
+    '/batches',
+    {
+      config: { permission: 'get_batches' },
+      schema: {
+        operationId: 'listBatches',
+        tags: ['Batches'],
+        summary: 'List the batches of the account',
+        description: 'Newest first.',
+        querystring: BatchesQuery,
+        response: { 200: answer('A page of batches', BatchPageSchema) },
+      },
+    },
+    async (request): Promise<BatchPage> => {
+      const { limit = PAGE, cursor } = request.query;
+      // One more than asked for tells whether there is another page.
+      const rows = await services.batches.list(callerOf(request).accountId, {
+        limit: limit + 1,
+        ...(cursor !== undefined && { before: decodeCursor(cursor) }),
+      });
+      const now = Date.now() / 1000;
+      const items = rows.slice(0, limit).map((row) => batchView(row, now));
+      const last = rows.length > limit ? items.at(-1) : undefined;
+      return { items, next_cursor: last === undefined ? null : encodeCursor(last.batch) };
+    },
+  );
+}
+
+function getBatch(app: ApiInstance, services: ApiServices): void {
+  app.get(
+    '/batches/:batch',
+    {
+      config: { permission: 'get_batch', errors: ['batch_not_found'] },
+      schema: {
+        operationId: 'getBatch',
+        tags: ['Batches'],
+        summary: 'Look at a batch',
+        description:
+          'Ask again after `Retry-After` seconds; when that header is missing, the batch has ended.',
+        params: BatchParams,
+        querystring: NoQuery,
+        response: {
+          200: answer('The batch', BatchSchema, {
+            'Retry-After': 'Seconds after which there is something new to see; absent in terminal statuses.',
+          }),
+        },
+      },
+    },
+    async (request, reply): Promise<Batch> => {
+      const row = await findBatch(services, callerOf(request).accountId, request.params.batch);
+      const batch = batchView(row, Date.now() / 1000);
+      if (!isTerminal(batch.status)) reply.header('retry-after', retryAfter(batch));
+      return batch;
+    },
+  );
+}
+
+/** As long as the stage may still take at the least: between one second and five. */
+function retryAfter(batch: Batch): number {
+  const left = batch.progress?.seconds_left?.[0] ?? 1;
+  return Math.min(5, Math.max(1, left));
+}

@@ -1,0 +1,78 @@
+import { RequestError } from '../../core/errors.ts';
+import type { Operation } from '../../core/operation.ts';
+import { shortened } from '../../core/result.ts';
+import type { EngineSettings } from '../../engine/settings.ts';
+import type { ApiServices } from '../api-services.ts';
+import { answer, NoQuery } from '../schemas/component.ts';
+import {
+  type OperationPage,
+  OperationPageSchema,
+  OperationParams,
+  type OperationView,
+  OperationViewSchema,
+} from '../schemas/operation.ts';
+import type { ApiInstance } from '../typed-instance.ts';
+
+export function operationRoutes(app: ApiInstance, { operations, settings }: ApiServices): void {
+  app.get(
+    '/operations',
+    {
+      config: { permission: 'get_operations' },
+      schema: {
+        operationId: 'listOperations',
+        tags: ['Operations'],
+        summary: 'List the operations',
+        querystring: NoQuery,
+        response: { 200: answer('All operations, by name', OperationPageSchema) },
+      },
+    },
+    async (): Promise<OperationPage> => ({
+      items: operations.list().map((operation) => operationView(operation, settings)),
+      next_cursor: null,
+    }),
+  );
+
+  app.get(
+    '/operations/:name',
+    {
+      config: { permission: 'get_operations', errors: ['operation_not_found'] },
+      schema: {
+        operationId: 'getOperation',
+        tags: ['Operations'],
+        summary: 'Look at an operation',
+        params: OperationParams,
+        querystring: NoQuery,
+        response: { 200: answer('The operation', OperationViewSchema) },
+      },
+    },
+    async (request): Promise<OperationView> => {
+      const { name } = request.params;
+      const operation = operations.get(name);
+      if (operation === undefined) {
+        const detail = `there is no operation ${shortened(name)}; GET /operations lists them`;
+        throw new RequestError('operation_not_found', detail);
+      }
+      return operationView(operation, settings);
+    },
+  );
+}
+
+function operationView(operation: Operation, settings: EngineSettings): OperationView {
+  const { name, version, title, description, failures, limits } = operation;
+  return {
+    name,
+    version,
+    title,
+    description,
+    input: { ...operation.input },
+    output: { ...operation.output },
+    settings: { ...operation.settings },
+    failures: { ...failures },
+    limits: {
+      file_bytes: settings.fileBytes,
+      record_bytes: settings.recordBytes,
+      cell_bytes: settings.cellBytes,
+      chunk_records: Math.min(limits.chunkRecords ?? Number.POSITIVE_INFINITY, settings.chunk.records),
+    },
+  };
+}

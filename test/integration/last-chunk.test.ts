@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LeaseLost } from '../../src/core/errors.ts';
+import type { KnownOperations } from '../../src/engine/ports.ts';
+import { gate } from '../support/gate.ts';
+import { addBatch, clearBatches } from '../support/rows.ts';
+import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+
+/** Rules 5 and 6: who moves a batch on, and what becomes of chunks that are under way when it leaves its phase. */
+
+const KNOWN: KnownOperations = { names: ['create_learner'], versions: [1] };
+const OUTCOME = { succeeded: 10, failed: 0, part: 'parts/x' };
+const REASON = { code: 'retries_exhausted', message: 'for the test' } as const;
+
+let sheaf: TestSheaf;
+
+beforeAll(async () => {
+  sheaf = await openTestSheaf();
+});
+afterAll(() => sheaf.close());
+beforeEach(() => clearBatches(sheaf.sql));
+
+async function claim(phase: 'validate' | 'process' = 'process') {
+  const session = await sheaf.services.work.openSession();
+  const claimed = await session.claim(phase, KNOWN);
+  if (claimed === null) throw new Error('nothing to claim');
+  return { session, claimed };
+}
+
+const advance = (id: string) => sheaf.services.work.advance(id);
+const status = async (id: string) => (await sheaf.batch(id)).status;
+
+describe('the last chunk', () => {
+  it('moves the batch on only after its commit, however the settlers overlap', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 2 });
+    const slow = await claim();
+    const quick = await claim();
+    const heldBack = gate();
+    const settling = slow.session.settleProcessing(slow.claimed, async () => {
+      await heldBack.wait();
+      return OUTCOME;
+    });
+    await heldBack.arrived;
+    await quick.session.settleProcessing(quick.claimed, async () => OUTCOME);
+    expect(await advance(id)).toEqual([]);
+    expect(await status(id)).toBe('processing');
+
+    heldBack.open();
+    await settling;
+    expect(await advance(id)).toEqual([{ stage: 'write_results', batchId: id, tickets: 1 }]);
+    expect(await status(id)).toBe('processed');
+  });
+
+  it('moves it on exactly once, however many settlers ask', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    const { session, claimed } = await claim();
+    await session.settleProcessing(claimed, async () => OUTCOME);
+    await Promise.all(Array.from({ length: 8 }, () => advance(id)));
+    const statuses = (await sheaf.batch(id)).statuses.map((entry) => entry.status);
+    expect(statuses).toEqual(['processed']);
+  });
+
+  it('of the validation hands every chunk out for processing, once', async () => {
+    const id = await addBatch(sheaf, { status: 'validating', phase: 'validate', chunks: 2 });
+    for (let n = 0; n < 2; n += 1) {
+      const { session, claimed } = await claim('validate');
+      await session.settleValidation(claimed, { invalid: 0, part: null, fileFault: null });
+    }
+    const answers = await Promise.all([advance(id), advance(id), advance(id)]);
+    expect(answers.flat()).toEqual([{ stage: 'process', batchId: id, tickets: 2 }]);
+    expect(
+      await sheaf.sql`select from chunks where phase = 'process' and status = 'waiting' and attempts = 0`,
+    ).toHaveLength(2);
+  });
+
+  it('of the validation with a bad record in any chunk processes none', async () => {
+    const id = await addBatch(sheaf, { status: 'validating', phase: 'validate', chunks: 2 });
+    for (const invalid of [0, 1]) {
+      const { session, claimed } = await claim('validate');
+      await session.settleValidation(claimed, {
+        invalid,
+        part: invalid === 0 ? null : 'parts/v',
+        fileFault: null,
+      });
+    }
+    expect(await advance(id)).toEqual([{ stage: 'write_results', batchId: id, tickets: 1 }]);
+    await expect(claim('process')).rejects.toThrow('nothing to claim');
+    expect((await sheaf.batch(id)).statusReason).toMatchObject({ code: 'records_invalid' });
+  });
+
+  it('whose settler died before moving the batch on is found by the sweep', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    const { session, claimed } = await claim();
+    await session.settleProcessing(claimed, async () => OUTCOME);
+    expect(await sheaf.services.work.stuck()).toEqual([id]);
+    await advance(id);
+    expect(await sheaf.services.work.stuck()).toEqual([]);
+  });
+});
+
+describe('a batch that leaves processing by failing', () => {
+  it('takes the leases of its unsettled chunks along: they settle nothing any more', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 2 });
+    const { session, claimed } = await claim();
+    const settling = session.settleProcessing(claimed, async (sql) => {
+      await sql`insert into learners (account_id, learner_id) values (${claimed.accountId}, ${'late'})`;
+      await sheaf.services.work.fail(id, REASON);
+      return OUTCOME;
+    });
+    await expect(settling).rejects.toBeInstanceOf(LeaseLost);
+    expect(await sheaf.sql`select from learners`).toHaveLength(0);
+    expect(await sheaf.sql`select from chunks where lease is not null or status = 'running'`).toHaveLength(0);
+    expect(await sheaf.batch(id)).toMatchObject({
+      status: 'failed',
+      failedFrom: 'processing',
+      resultsReady: false,
+    });
+  });
+
+  it('waits for a settling whose commit is under way, and counts it', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    const { claimed } = await claim();
+    const heldBack = gate();
+    // The settling transaction, from its UPDATE to its commit.
+    const committing = sheaf.sql.begin(async (tx) => {
+      await tx`update chunks set status = 'settled', lease = null, succeeded = 10, part = 'parts/x'
+        where batch_id = ${id} and lease = ${claimed.lease}`;
+      await heldBack.wait();
+    });
+    await heldBack.arrived;
+    let failed = false;
+    const failing = sheaf.services.work.fail(id, REASON).then(() => {
+      failed = true;
+    });
+    while ((await sheaf.sql`select from pg_stat_activity where wait_event_type = 'Lock'`).length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(failed).toBe(false);
+    heldBack.open();
+    await Promise.all([committing, failing]);
+    expect((await sheaf.sql`select status, part from chunks`)[0]).toEqual({
+      status: 'settled',
+      part: 'parts/x',
+    });
+    expect((await sheaf.batch(id)).counts).toMatchObject({ succeeded: 10, unprocessed: 0 });
+  });
+
+  it('is failed once; a terminal batch cannot be failed', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    await sheaf.services.work.fail(id, REASON);
+    await sheaf.services.work.fail(id, { ...REASON, message: 'again' });
+    expect((await sheaf.batch(id)).statusReason?.message).toBe('for the test');
+    const done = await addBatch(sheaf, { status: 'completed', chunks: 1 });
+    await sheaf.services.work.fail(done, REASON);
+    expect(await status(done)).toBe('completed');
+  });
+});

@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeCursor } from '../../src/api/cursor.ts';
+import type { BatchRow, ResultFile } from '../../src/engine/ports.ts';
+import { apiInMemory, filledUpload, someBatch, type World } from './api-memory.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await apiInMemory();
+});
+afterEach(() => world.app.close());
+
+test('a batch is created from an upload, and answered as it will be shown', async () => {
+  const handler = await filledUpload(world);
+  const hash = 'ab'.repeat(32);
+  const response = await world.post('/batches', {
+    handler,
+    operation: 'add_person',
+    hash,
+    metadata: { source: 'crm', tags: [1, null] },
+    mapping: { Name: 'name' },
+    on_invalid: 'skip',
+  });
+  expect(response.statusCode).toBe(201);
+  const batch = response.json();
+  expect(response.headers.location).toBe(`/batches/${batch.batch}`);
+  expect(batch).toEqual({
+    batch: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    operation: 'add_person',
+    status: 'new',
+    status_reason: null,
+    hash,
+    metadata: { source: 'crm', tags: [1, null] },
+    created_ts: expect.any(Number),
+    updated_ts: expect.any(Number),
+    statuses: [{ status: 'new', ts: expect.any(Number) }],
+    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
+    progress: { stage: 'new', unit: 'bytes', done: 0, of: 100, per_second: null, seconds_left: null },
+    handler,
+    on_invalid: 'skip',
+    mapping: { Name: 'name' },
+    settings: { level: 1 },
+    failed_from: null,
+    read: null,
+    results_ready: false,
+    links: { self: `/batches/${batch.batch}`, results: `/batches/${batch.batch}/results` },
+  });
+  expect(world.tickets).toEqual([batch.batch]);
+});
+
+test('times have three decimals', async () => {
+  const id = await someBatch(world, {
+    createdAt: 1.23456,
+    updatedAt: 2.0005,
+    statuses: [{ status: 'new', ts: 3.00049 }],
+  });
+  const batch = (await world.get(`/batches/${id}`)).json();
+  expect([batch.created_ts, batch.updated_ts, batch.statuses[0].ts]).toEqual([1.235, 2.001, 3]);
+});
+
+describe('Retry-After', () => {
+  const processing = (settled: number, total: number): Partial<BatchRow> => ({
+    status: 'processing',
+    counts: { total, succeeded: settled, failed: 0, skipped: 0, unprocessed: total - settled },
+    phase: { settled, recent: settled, since: Date.now() / 1000 - 10 },
+  });
+
+  test.each([
+    [processing(99, 100), '1'],
+    [processing(50, 80), '5'],
+    [processing(10, 1_000_000), '5'],
+    [{}, '1'],
+  ])('of a batch that is at work: %#', async (change, expected) => {
+    const id = await someBatch(world, change);
+    const header = (await world.get(`/batches/${id}`)).headers['retry-after'];
+    expect(Number(header)).toBeGreaterThanOrEqual(1);
+    expect(Number(header)).toBeLessThanOrEqual(Number(expected));
+  });
+
+  test.each(['completed', 'failed', 'cancelled', 'hash_mismatch', 'validation_failed'])(
+    'not of %s',
+    async (status) => {
+      const response = await world.get(`/batches/${await someBatch(world, { status })}`);
+      expect(response.headers).not.toHaveProperty('retry-after');
+      expect(response.json().progress).toBeNull();
+    },
+  );
+});
+
+describe('pages', () => {
+  test('newest first, each batch once, until there is no cursor', async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 25; index += 1) ids.unshift(await someBatch(world));
+    const first = (await world.get('/batches')).json();
+    expect(first.items.map((item: { batch: string }) => item.batch)).toEqual(ids.slice(0, 20));
+    const second = (await world.get(`/batches?cursor=${first.next_cursor}`)).json();
+    expect(second.items.map((item: { batch: string }) => item.batch)).toEqual(ids.slice(20));
+    expect(second.next_cursor).toBeNull();
+  });
+
+  test('a last page that is just full has no cursor', async () => {
+    await someBatch(world);
+    await someBatch(world);
+    expect((await world.get('/batches?limit=2')).json().next_cursor).toBeNull();
+    expect((await world.get('/batches?limit=1')).json().next_cursor).not.toBeNull();
+  });
+
+  test.each(['0', '101', 'ten', '1.5', '', '2&limit=3'])('limit=%s is refused', async (limit) => {
+    const response = await world.get(`/batches?limit=${limit}`);
+    expect(response.statusCode).toBe(422);
+    expect(response.json().errors[0].pointer).toBe('?limit');
+  });
+
+  test.each([
+    '',
+    'abc',
+    encodeCursor('not-an-id'),
+    `${encodeCursor('0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11')}!`,
+    '0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11',
+  ])('the invented cursor "%s" is refused', async (cursor) => {
+    const response = await world.get(`/batches?cursor=${cursor}`);
+    expect(response.statusCode).toBe(422);
+    expect(response.json().errors).toMatchObject([{ pointer: '?cursor', code: 'invalid_cursor' }]);
+  });
+});
+
+describe('results', () => {
+  const file = (kind: ResultFile['kind'], format: ResultFile['format']): ResultFile => ({
+    kind,
+    format,
+    key: `results/${kind}`,
+    bytes: 10,
+    sha256: 'ab'.repeat(32),
+    records: 2,
+  });
+  const written: Partial<BatchRow> = {
+    status: 'completed',
+    resultsReady: true,
+    results: [file('all', 'ndjson'), file('errors', 'ndjson'), file('manifest', 'json')],
+  };
+
+  test('each file with a URL that saves it under a name of its own', async () => {
+    const id = await someBatch(world, written);
+    const { files } = (await world.get(`/batches/${id}/results`)).json();
+    expect(files).toHaveLength(3);
+    expect(files[0]).toEqual({
+      kind: 'all',
+      format: 'ndjson',
+      url: `http://store/results/all?as=${id}-all.ndjson`,
+      bytes: 10,
+      sha256: 'ab'.repeat(32),
+      records: 2,
+      expires_ts: 1_795_303_600.123,
+    });
+  });
+
+  test('a format chooses among those written; the manifest belongs to all of them', async () => {
+    const id = await someBatch(world, written);
+    const { files } = (await world.get(`/batches/${id}/results?format=ndjson`)).json();
+    expect(files.map((one: ResultFile) => one.kind)).toEqual(['all', 'errors', 'manifest']);
+    for (const format of ['csv', 'json']) {
+      const response = await world.get(`/batches/${id}/results?format=${format}`);
+      expect(response.json()).toMatchObject({ status: 404, code: 'format_not_written' });
+      expect(response.json().detail).toContain('there is ndjson');
+    }
+  });
+
+  test.each([
+    ['processing', 'ask again'],
+    ['hash_mismatch', 'no result files'],
+  ])('of a batch in %s: 409', async (status, saying) => {
+    const response = await world.get(`/batches/${await someBatch(world, { status })}/results`);
+    expect(response.json()).toMatchObject({ status: 409, code: 'results_not_ready' });
+    expect(response.json().detail).toContain(saying);
+  });
+});
+
+test('operations tell what they read, what they answer, and what they are limited to', async () => {
+  const { items, next_cursor } = (await world.get('/operations')).json();
+  expect(next_cursor).toBeNull();
+  expect(items).toEqual([(await world.get('/operations/add_person')).json()]);
+  expect(items[0]).toEqual({
+    name: 'add_person',
+    version: 3,
+    title: 'Add a person',
+    description: 'Adds a person.',
+    input: {
+      type: 'object',
+      required: ['name'],
+      properties: { name: { type: 'string', maxLength: 50 }, age: { type: 'integer' } },
+      additionalProperties: false,
+    },
+    output: {
+      type: 'object',
+      required: ['id'],
+      properties: { id: { type: 'integer' } },
+      additionalProperties: false,
+    },
+    settings: {
+      type: 'object',
+      required: ['level'],
+      properties: { level: { type: 'integer', minimum: 1, default: 1 } },
+      additionalProperties: false,
+    },
+    failures: { person_known: 'The person is there already' },
+    limits: { file_bytes: 1_000_000, record_bytes: 8_388_608, cell_bytes: 1_048_576, chunk_records: 100 },
+  });
+});

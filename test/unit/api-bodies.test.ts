@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiInMemory, filledUpload, type World } from './api-memory.ts';
+
+let world: World;
+let handler: string;
+beforeAll(async () => {
+  world = await apiInMemory();
+  handler = await filledUpload(world);
+});
+afterAll(() => world.app.close());
+
+/** Pointer and code of each place that a body is refused for. */
+async function refused(body: object, url = '/batches'): Promise<[string, string][]> {
+  const payload = url === '/batches' ? { handler, operation: 'add_person', ...body } : body;
+  const response = await world.post(url, payload);
+  expect(response.statusCode).toBe(422);
+  expect(response.json().code).toBe('invalid_request');
+  return response
+    .json()
+    .errors.map((error: { pointer: string; code: string }) => [error.pointer, error.code]);
+}
+
+async function refusedText(text: string): Promise<[string, string][]> {
+  const response = await world.request({
+    method: 'POST',
+    url: '/batches',
+    payload: text,
+    headers: { 'content-type': 'application/json' },
+  });
+  expect(response.statusCode).toBe(422);
+  return response
+    .json()
+    .errors.map((error: { pointer: string; code: string }) => [error.pointer, error.code]);
+}
+
+const metadata = (json: string) => `{"handler":"${handler}","operation":"add_person","metadata":${json}}`;
+
+describe('fields that are not known', () => {
+  test.each(['format', 'dry_run', 'priority', 'stop_after', 'results_format', 'constructor'])(
+    '%s',
+    async (name) => {
+      expect(await refused({ [name]: true })).toEqual([[`/${name}`, 'unknown_field']]);
+    },
+  );
+
+  test('in an upload', async () => {
+    expect(await refused({ parts: 3 }, '/uploads')).toEqual([['/parts', 'unknown_field']]);
+  });
+
+  test('in the settings of the operation', async () => {
+    expect(await refused({ settings: { depth: 1 } })).toEqual([['/settings/depth', 'not_allowed']]);
+  });
+
+  test('in a query: a filter that is not there would be an answer to another question', async () => {
+    const response = await world.get('/batches?status=completed');
+    expect(response.json().errors).toMatchObject([{ pointer: '?status', code: 'unknown_field' }]);
+    const created = await world.post('/batches?dry_run=true', { handler, operation: 'add_person' });
+    expect(created.json().errors).toMatchObject([{ pointer: '?dry_run', code: 'unknown_field' }]);
+  });
+});
+
+describe('nothing is converted, filled in or guessed', () => {
+  test.each([
+    [{ handler: 5 }, '/handler', 'invalid_type'],
+    [{ handler: 'x' }, '/handler', 'invalid_format'],
+    [{ handler: 'urn:uuid:0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11' }, '/handler', 'invalid_format'],
+    [{ operation: '' }, '/operation', 'too_short'],
+    [{ operation: 'add_people' }, '/operation', 'unknown_operation'],
+    [{ hash: 'A'.repeat(64) }, '/hash', 'invalid_format'],
+    [{ hash: null }, '/hash', 'invalid_type'],
+    [{ on_invalid: 'ignore' }, '/on_invalid', 'not_allowed'],
+    [{ metadata: [] }, '/metadata', 'invalid_type'],
+    [{ metadata: { Key: 1 } }, '/metadata/Key', 'invalid_format'],
+    [{ metadata: { 'a/b~c': 1 } }, '/metadata/a~1b~0c', 'invalid_format'],
+    [
+      { metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, 1])) },
+      '/metadata',
+      'too_many',
+    ],
+    [{ metadata: { text: 'x'.repeat(20_000) } }, '/metadata', 'too_large'],
+    [{ mapping: { Name: 1 } }, '/mapping/Name', 'invalid_type'],
+    [{ mapping: { Name: 'nmae' } }, '/mapping/Name', 'unknown_field'],
+    [{ settings: { level: 0 } }, '/settings/level', 'out_of_range'],
+    [{ settings: 'fast' }, '/settings', 'invalid_type'],
+  ])('%j', async (body, pointer, code) => {
+    expect(await refused(body)).toEqual([[pointer, code]]);
+  });
+
+  test.each([
+    [{ size: '5' }, '/size', 'invalid_type'],
+    [{ size: -1 }, '/size', 'out_of_range'],
+    [{ size: 1.5 }, '/size', 'invalid_type'],
+    [{ size: 2_000_000 }, '/size', 'too_large'],
+    [{ filename: 'f'.repeat(256) }, '/filename', 'too_long'],
+    [{ filename: 'a\0b' }, '/filename', 'nul_character'],
+    [{ content_type: 'text/csv\r\nx: y' }, '/content_type', 'invalid_format'],
+    [{ hash: 'abc' }, '/hash', 'invalid_format'],
+  ])('an upload: %j', async (body, pointer, code) => {
+    expect(await refused(body, '/uploads')).toEqual([[pointer, code]]);
+  });
+
+  test('all that is wrong is told at once, but not more than twenty places', async () => {
+    expect(await refused({ handler: 'x', hash: 'y', foo: 1 })).toEqual([
+      ['/foo', 'unknown_field'],
+      ['/handler', 'invalid_format'],
+      ['/hash', 'invalid_format'],
+    ]);
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`field_${index}`, 1]));
+    expect(await refused(many)).toHaveLength(20);
+  });
+
+  test.each(['', 'null', '[]', '"text"', '5'])('a body that is no object: %s', async (payload) => {
+    const headers = payload === '' ? {} : { 'content-type': 'application/json' };
+    const response = await world.request({ method: 'POST', url: '/batches', payload, headers });
+    expect(response.json().errors).toMatchObject([{ pointer: '', code: 'invalid_type' }]);
+  });
+});
+
+describe('JSON that could not be kept as it is', () => {
+  test.each([
+    ['{"id": 12345678901234567890}', '/metadata/id', 'too_precise'],
+    ['{"id": 1e400}', '/metadata/id', 'too_precise'],
+    ['{"text": "\\u0000"}', '/metadata/text', 'nul_character'],
+    ['{"text": "\\ud800"}', '/metadata/text', 'not_text'],
+    ['{"a": {"\\u0000": 1}}', '/metadata/a/\0', 'nul_character'],
+    ['{"a": {"__proto__": 1}}', '/metadata/a/__proto__', 'reserved_name'],
+  ])('%s', async (json, pointer, code) => {
+    expect(await refusedText(metadata(json))).toEqual([[pointer, code]]);
+  });
+
+  test('nesting without an end', async () => {
+    const [[pointer, code]] = (await refusedText(
+      metadata(`${'['.repeat(100_000)}${']'.repeat(100_000)}`),
+    )) as [[string, string]];
+    expect([pointer.startsWith('/metadata/0/0'), code]).toEqual([true, 'too_deep']);
+  });
+
+  test.each([
+    ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['cut off', '{"handler": "'],
+    ['empty', ''],
+  ])('%s is no JSON', async (_name, payload) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await world.request({ method: 'POST', url: '/uploads', payload, headers });
+    expect([response.statusCode, response.json().code]).toEqual([400, 'malformed_json']);
+  });
+
+  test('a key of half a megabyte does not come back', async () => {
+    const response = await world.post('/batches', {
+      handler,
+      operation: 'add_person',
+      ['k'.repeat(500_000)]: 1,
+    });
+    expect(response.statusCode).toBe(422);
+    expect(response.body.length).toBeLessThan(5000);
+  });
+});
+
+describe('a POST without a body', () => {
+  test('is enough for an upload', async () => {
+    const response = await world.request({ method: 'POST', url: '/uploads' });
+    expect(response.statusCode).toBe(201);
+    expect(response.json()).toEqual({
+      url: expect.stringContaining('http://store/uploads/account-1/'),
+      method: 'PUT',
+      headers: { 'content-length': '0' },
+      handler: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      validity_ts: 1_795_303_600.123,
+    });
+  });
+});
+
+test.each(['/uploads', '/batches'])('POST %s refuses an Idempotency-Key, and does nothing', async (url) => {
+  const before = [world.uploads.size, world.batches.size];
+  const response = await world.request({
+    method: 'POST',
+    url,
+    payload: url === '/uploads' ? {} : { handler, operation: 'add_person' },
+    headers: { 'idempotency-key': 'k1' },
+  });
+  expect(response.statusCode).toBe(422);
+  expect(response.json().errors).toMatchObject([
+    { pointer: 'header:Idempotency-Key', code: 'unknown_header' },
+  ]);
+  expect([world.uploads.size, world.batches.size]).toEqual(before);
+});
+
+test('no body whatever makes an internal error', async () => {
+  const field = fc.constantFrom(
+    'handler',
+    'operation',
+    'hash',
+    'metadata',
+    'mapping',
+    'settings',
+    'size',
+    'filename',
+  );
+  const body = fc.oneof(fc.jsonValue(), fc.dictionary(field, fc.jsonValue({ maxDepth: 3 })));
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom('/batches', '/uploads'), body, async (url, payload) => {
+      const valid = url === '/batches' && typeof payload === 'object' && !Array.isArray(payload);
+      const response = await world.request({
+        method: 'POST',
+        url,
+        payload: JSON.stringify(valid ? { handler, operation: 'add_person', ...payload } : payload),
+        headers: { 'content-type': 'application/json' },
+      });
+      expect([201, 404, 422]).toContain(response.statusCode);
+    }),
+    { numRuns: 300 },
+  );
+});

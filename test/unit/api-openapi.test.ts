@@ -1,0 +1,185 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import Fastify from 'fastify';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { guardRoutes } from '../../src/api/plugins/access.ts';
+import type { BatchRow } from '../../src/engine/ports.ts';
+import { apiInMemory, someBatch, type World } from './api-memory.ts';
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  security?: unknown[];
+  'x-permission': string | null;
+  parameters?: { name: string; in: string; description?: string }[];
+  requestBody?: { required: boolean };
+  responses: Record<string, { description: string; content: Record<string, { schema: { $ref: string } }> }>;
+}
+
+interface Document {
+  openapi: string;
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { examples?: unknown[] }>; securitySchemes: object };
+}
+
+let world: World;
+let document: Document;
+beforeAll(async () => {
+  world = await apiInMemory();
+  document = (await world.request({ method: 'GET', url: '/openapi.json', key: null })).json();
+});
+afterAll(() => world.app.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+test('the routes and who may call them', async () => {
+  const routes = operations().map(
+    ({ path, method, operation }) => `${method.toUpperCase()} ${path}: ${operation['x-permission']}`,
+  );
+  expect(routes.sort()).toMatchInlineSnapshot(`
+    [
+      "GET /batches/{batch}/results: get_batch",
+      "GET /batches/{batch}: get_batch",
+      "GET /batches: get_batches",
+      "GET /health/live: null",
+      "GET /health/ready: null",
+      "GET /operations/{name}: get_operations",
+      "GET /operations: get_operations",
+      "POST /batches: create_batch",
+      "POST /uploads: create_upload_url",
+    ]
+  `);
+});
+
+test('it is OpenAPI 3.1 with a bearer key, and every reference leads somewhere', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
+  const text = JSON.stringify(document);
+  const targets = [...text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1]!);
+  expect(targets.length).toBeGreaterThan(10);
+  for (const target of targets) expect(document.components.schemas).toHaveProperty(target);
+  expect(text).not.toContain('x-optional');
+  expect(text.match(/"\$ref":"(?!#\/components\/schemas\/)/g)).toBeNull();
+});
+
+test('every operation says what it does, who may call it, and how it fails', () => {
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  const tags = document.tags.map(({ name }) => name);
+  for (const { path, operation } of operations()) {
+    expect(operation.operationId).toMatch(/^[a-z]+[A-Z]\w+$/);
+    expect(operation.summary).toMatch(/\w/);
+    expect(operation.description).toMatch(/\w/);
+    expect(tags).toEqual(expect.arrayContaining(operation.tags));
+    expect(operation).toHaveProperty('x-permission');
+    expect(operation.security).toEqual(operation['x-permission'] === null ? [] : undefined);
+    const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path');
+    expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
+    for (const parameter of operation.parameters ?? []) expect(parameter.description).toMatch(/\w/);
+
+    const statuses = Object.keys(operation.responses);
+    if (operation['x-permission'] !== null) expect(statuses).toEqual(expect.arrayContaining(['401', '403']));
+    expect(statuses).toEqual(expect.arrayContaining(['500', '503']));
+    for (const status of statuses.filter((code) => code >= '400')) {
+      const { description, content } = operation.responses[status]!;
+      expect(description).toMatch(/^`\w+`: /);
+      expect(content['application/problem+json']?.schema.$ref).toBe('#/components/schemas/Problem');
+    }
+  }
+});
+
+test('only the body of an upload may be left out', () => {
+  expect(document.paths['/uploads']?.post?.requestBody?.required).toBe(false);
+  expect(document.paths['/batches']?.post?.requestBody?.required).toBe(true);
+});
+
+describe('the schemas', () => {
+  const checker = () => {
+    const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true, formats: { uuid: true } });
+    ajv.addVocabulary(['components', 'schemas', 'securitySchemes']);
+    ajv.addSchema({ $id: 'document', components: document.components }, undefined, undefined, false);
+    return (name: string, value: unknown) => {
+      const check = ajv.compile({ $ref: `document#/components/schemas/${name}` });
+      return check(value) ? [] : check.errors;
+    };
+  };
+
+  test('hold for their own examples', () => {
+    const check = checker();
+    const examples = Object.entries(document.components.schemas).flatMap(([name, { examples = [] }]) =>
+      examples.map((example) => [name, example] as const),
+    );
+    expect(examples.length).toBeGreaterThanOrEqual(5);
+    for (const [name, example] of examples) expect([name, check(name, example)]).toEqual([name, []]);
+  });
+
+  test('hold for what is answered', async () => {
+    const check = checker();
+    const read = {
+      format: 'csv' as const,
+      encoding: 'utf-8' as const,
+      bom: false,
+      delimiter: ',',
+      quote: '"',
+      header: true,
+      columns: [{ name: 'x', field: null }],
+    } satisfies BatchRow['read'];
+    const results = [
+      { kind: 'all', format: 'ndjson', key: 'k', bytes: 1, sha256: 'ab'.repeat(32), records: 1 } as const,
+    ];
+    const statusReason = { code: 'file_no_records', message: 'none', record: 0, offset: 0 };
+    const ended = await someBatch(world, {
+      status: 'completed',
+      statusReason,
+      read,
+      results,
+      resultsReady: true,
+    });
+    const running = await someBatch(world, {
+      status: 'processing',
+      counts: { total: 10, succeeded: 5, failed: 0, skipped: 0, unprocessed: 5 },
+      phase: { settled: 5, recent: 5, since: 1 },
+    });
+    const answers = {
+      Batch: [`/batches/${ended}`, `/batches/${running}`, `/batches/${await someBatch(world)}`],
+      BatchPage: ['/batches?limit=1'],
+      ResultFiles: [`/batches/${ended}/results`],
+      Operation: ['/operations/add_person'],
+      OperationPage: ['/operations'],
+      Health: ['/health/live', '/health/ready'],
+      Problem: ['/nowhere', '/batches?limit=0'],
+    };
+    for (const [name, urls] of Object.entries(answers)) {
+      for (const url of urls) expect([url, check(name, (await world.get(url)).json())]).toEqual([url, []]);
+    }
+    expect(check('UploadTicket', (await world.post('/uploads', {})).json())).toEqual([]);
+  });
+});
+
+test('the documents for readers fetch nothing from elsewhere', async () => {
+  const { body, headers } = await world.request({ method: 'GET', url: '/docs', key: null });
+  expect(body).not.toMatch(/(src|href)="(https?:)?\/\//);
+  expect(headers['content-security-policy']).toContain("default-src 'self'");
+  expect(headers['content-security-policy']).not.toContain('upgrade-insecure-requests');
+  for (const [, asset] of body.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    expect([asset, (await world.request({ method: 'GET', url: asset!, key: null })).statusCode]).toEqual([
+      asset,
+      200,
+    ]);
+  }
+  expect((await world.request({ method: 'GET', url: '/docs/json', key: null })).json()).toEqual(document);
+});
+
+test('routes under /docs are the only ones that need not say who may call them', async () => {
+  const app = Fastify();
+  guardRoutes(app, { authenticate: async () => null });
+  app.get('/docs/page', async () => 'open');
+  expect(() => app.get('/docsy', async () => 'closed')).toThrow('declares no permission');
+  expect((await app.inject('/docs/page')).body).toBe('open');
+  await app.close();
+});

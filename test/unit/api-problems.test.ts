@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { problemOf } from '../../src/api/problem.ts';
+import {
+  REQUEST_ERRORS,
+  RequestError,
+  type RequestErrorCode,
+  RetryableFault,
+} from '../../src/core/errors.ts';
+import { apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await apiInMemory({ bodyLimit: 2000 });
+});
+afterEach(() => world.app.close());
+
+const NOBODY = '0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11';
+
+const submit = (handler: string, key?: string) =>
+  world.post('/batches', { handler, operation: 'add_person' }, key);
+
+const raw = (payload: string, contentType = 'application/json') =>
+  world.request({ method: 'POST', url: '/batches', payload, headers: { 'content-type': contentType } });
+
+/** An upload that was changed before a batch is asked of it. */
+async function submitChanged(change: (handler: string) => void) {
+  const handler = await filledUpload(world);
+  change(handler);
+  return submit(handler);
+}
+
+const refuseWith = (code: RequestErrorCode) =>
+  submitChanged(() => {
+    world.trouble = null;
+    const store = world.batches;
+    store.set = () => {
+      throw new RequestError(code, 'another request was faster');
+    };
+  });
+
+/** How each code is reached, and with which status. */
+const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]> = {
+  malformed_json: [400, () => raw('{"handler":')],
+  malformed_request: [400, () => world.get('/batches/%ZZ')],
+  unauthenticated: [401, () => world.get('/batches', 'nobody')],
+  forbidden: [
+    403,
+    () => {
+      world.callers.set('reader', callerWith([{ effect: 'allow', actions: ['get_*'] }]));
+      return world.post('/uploads', {}, 'reader');
+    },
+  ],
+  route_not_found: [404, () => world.get('/nowhere')],
+  handler_not_found: [404, () => submit(NOBODY)],
+  batch_not_found: [404, () => world.get(`/batches/${NOBODY}`)],
+  operation_not_found: [404, () => world.get('/operations/nothing')],
+  format_not_written: [
+    404,
+    async () =>
+      world.get(`/batches/${await someBatch(world, { resultsReady: true, results: [] })}/results?format=csv`),
+  ],
+  upload_missing: [409, () => submitChanged(() => world.objects.clear())],
+  upload_used: [
+    409,
+    () =>
+      submitChanged((handler) => {
+        world.uploads.get(handler)!.usedBy = NOBODY;
+      }),
+  ],
+  upload_in_use: [409, () => refuseWith('upload_in_use')],
+  results_not_ready: [409, async () => world.get(`/batches/${await someBatch(world)}/results`)],
+  upload_expired: [
+    410,
+    () =>
+      submitChanged((handler) => {
+        world.uploads.get(handler)!.expiresAt = 1;
+      }),
+  ],
+  file_too_large: [
+    413,
+    () =>
+      submitChanged((handler) => {
+        world.objects.set(world.uploads.get(handler)!.objectKey, { bytes: 1e12, etag: '"e"' });
+      }),
+  ],
+  body_too_large: [413, () => raw(`"${'a'.repeat(3000)}"`)],
+  unsupported_media_type: [415, () => raw('handler=1', 'application/x-www-form-urlencoded')],
+  invalid_request: [422, () => world.post('/batches', {})],
+  internal: [
+    500,
+    () => {
+      world.trouble = new Error('select * from secrets');
+      return world.get('/batches');
+    },
+  ],
+  unavailable: [
+    503,
+    () => {
+      world.trouble = new RetryableFault('connect ECONNREFUSED 10.1.2.3');
+      return world.get('/batches');
+    },
+  ],
+};
+
+describe('every code of the catalogue', () => {
+  test.each(Object.entries(REACHED))('%s is answered as a problem', async (code, [status, ask]) => {
+    const response = await ask();
+    expect(response.headers['content-type']).toBe('application/problem+json');
+    expect(response.headers['cache-control']).toBe('no-store');
+    const problem = response.json();
+    expect(problem).toMatchObject({
+      type: `urn:sheaf:error:${code}`,
+      title: REQUEST_ERRORS[code as RequestErrorCode].title,
+      status,
+      code,
+      detail: expect.stringMatching(/\w/),
+      request_id: response.headers['x-request-id'],
+    });
+    expect(response.statusCode).toBe(status);
+  });
+});
+
+describe('what is said besides the body', () => {
+  test('401 carries a challenge', async () => {
+    expect((await world.get('/batches', 'nobody')).headers['www-authenticate']).toBe('Bearer realm="sheaf"');
+  });
+
+  test('503 says when to try again, and tells nothing of the inside', async () => {
+    const response = await REACHED.unavailable[1]();
+    expect(response.headers['retry-after']).toBe('5');
+    expect(response.body).not.toContain('10.1.2.3');
+  });
+
+  test('500 tells nothing of the inside; the log has it, under the same request id', async () => {
+    const response = await REACHED.internal[1]();
+    expect(response.body).not.toContain('secrets');
+    expect(response.body).not.toContain('stack');
+    const line = world.logged.find((text) => text.includes('select * from secrets'));
+    expect(line).toContain(response.json().request_id);
+  });
+
+  test('what a client does wrong is no error in the log', async () => {
+    await world.post('/batches', {});
+    await world.get('/batches', 'nobody');
+    expect(world.logged.filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
+  });
+
+  test('at most twenty places are listed', () => {
+    const errors = Array.from({ length: 30 }, (_, index) => ({
+      pointer: `/${index}`,
+      code: 'invalid',
+      message: 'is',
+    }));
+    const problem = problemOf(new RequestError('invalid_request', 'a very long text', errors));
+    expect(problem.errors).toHaveLength(20);
+    expect(problem.detail).toBe('30 places are wrong; the first 20 are listed in errors');
+  });
+});
+
+describe('paths', () => {
+  test.each(['/batches/x', '/batches/x/results', `/batches/urn:uuid:${NOBODY}`, '/batches/%00'])(
+    '%s: what cannot be an id is not found',
+    async (path) => {
+      const response = await world.get(path);
+      expect([response.statusCode, response.json().code]).toEqual([404, 'batch_not_found']);
+    },
+  );
+
+  test('a path that is too long, and a method that is not there, are no routes', async () => {
+    expect((await world.get(`/batches/${'a'.repeat(200)}`)).json().code).toBe('route_not_found');
+    expect((await world.request({ method: 'DELETE', url: '/batches' })).json().code).toBe('route_not_found');
+  });
+
+  test.each(['/docs/static/%00', '/docs/static/a%5cb', '/docs/static/%2e%2e%2fpackage.json'])(
+    '%s leads out of the documents to nowhere',
+    async (path) => {
+      expect((await world.get(path)).json()).toMatchObject({ status: 404, code: 'route_not_found' });
+    },
+  );
+
+  test('an unknown route needs no key, and reads no body', async () => {
+    const response = await world.request({ method: 'POST', url: '/nowhere', payload: {}, key: null });
+    expect(response.json()).toMatchObject({ status: 404, code: 'route_not_found' });
+  });
+});

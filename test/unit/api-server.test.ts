@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import { apiInMemory, type World } from './api-memory.ts';
+
+/** What only shows on a real connection, and the health of the server. */
+
+async function listening(
+  change: Parameters<typeof apiInMemory>[0] = {},
+): Promise<{ world: World; port: number }> {
+  const world = await apiInMemory(change);
+  await world.app.listen({ host: '127.0.0.1', port: 0 });
+  return { world, port: (world.app.server.address() as AddressInfo).port };
+}
+
+describe('what is not HTTP', () => {
+  test.each([
+    ['nonsense', 'NONSENSE\r\n\r\n', 'this is not HTTP/1.1'],
+    [
+      'headers without an end',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`,
+      'the headers are too large',
+    ],
+  ])('%s', async (_name, bytes, detail) => {
+    const { world, port } = await listening();
+    const socket = connect(port, '127.0.0.1');
+    socket.write(bytes);
+    const answer = await text(socket);
+    const [head, body] = answer.split('\r\n\r\n') as [string, string];
+    expect(head).toContain('HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json');
+    expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'malformed_request', detail });
+    await world.app.close();
+  });
+});
+
+test('a server that is stopping finishes what it does and refuses the rest as a problem', async () => {
+  let answerHealth: (checks: Record<string, null>) => void = () => {};
+  let wasAsked: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    wasAsked = resolve;
+  });
+  const { world, port } = await listening({
+    health: () =>
+      new Promise((resolve) => {
+        answerHealth = resolve;
+        wasAsked();
+      }),
+  });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n');
+  await asked;
+  const closed = world.app.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  socket.write('GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(world.app.server, 'request');
+  answerHealth({ database: null });
+  const answers = await text(socket);
+  await closed;
+  expect(answers).toMatch(/^HTTP\/1\.1 200 OK/);
+  expect(answers).toContain('HTTP/1.1 503 Service Unavailable');
+  expect(answers).toContain('this server is stopping');
+});
+
+describe('health', () => {
+  test('live looks at nothing', async () => {
+    const world = await apiInMemory({ health: () => Promise.reject(new Error('down')) });
+    const response = await world.request({ method: 'GET', url: '/health/live', key: null });
+    expect([response.statusCode, response.json()]).toEqual([200, { status: 'ok', checks: {} }]);
+    await world.app.close();
+  });
+
+  test('ready tells what was looked at', async () => {
+    const world = await apiInMemory();
+    const fine = await world.request({ method: 'GET', url: '/health/ready', key: null });
+    expect(fine.json()).toEqual({ status: 'ok', checks: { database: 'ok', object_store: 'ok' } });
+
+    world.health.database = 'connect ECONNREFUSED 10.1.2.3:5432';
+    const bad = await world.request({ method: 'GET', url: '/health/ready', key: null });
+    expect(bad.statusCode).toBe(503);
+    expect(bad.json()).toMatchObject({
+      code: 'unavailable',
+      checks: { database: 'failing', object_store: 'ok' },
+    });
+    expect(bad.body).not.toContain('10.1.2.3');
+    expect(world.logged.join('')).toContain('10.1.2.3');
+    await world.app.close();
+  });
+});

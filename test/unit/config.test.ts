@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { environment, environmentExample, readConfig, SETTINGS, settingsTable } from '../../src/config.ts';
+
+const MIB = 1024 * 1024;
+
+const readFromRoot = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+
+/** The lines of the message with which the settings are refused, without its first. */
+function problems(env: Record<string, string | undefined>): string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    const [first, ...rest] = (error as Error).message.split('\n');
+    expect(first).toBe('the settings are wrong:');
+    return rest.map((line) => line.trim());
+  }
+  return [];
+}
+
+describe('readConfig', () => {
+  test('the defaults', () => {
+    expect(readConfig({})).toEqual({
+      SHEAF_PORT: 3000,
+      SHEAF_HOST: '127.0.0.1',
+      SHEAF_DATA_DIR: '.sheaf',
+      SHEAF_LOG_LEVEL: 'info',
+      S3_BUCKET: 'sheaf',
+      S3_REGION: 'us-east-1',
+      SHEAF_CHUNK_RECORDS: 5000,
+      SHEAF_CHUNK_BYTES: 8 * MIB,
+      SHEAF_MAX_FILE_BYTES: 50 * 1024 * MIB,
+      SHEAF_MAX_RECORD_BYTES: 8 * MIB,
+      SHEAF_MAX_CELL_BYTES: MIB,
+      SHEAF_LEASE_SECONDS: 20,
+      SHEAF_SWEEP_SECONDS: 5,
+      SHEAF_MAX_ATTEMPTS: 8,
+      SHEAF_WORKER_CONCURRENCY: 2,
+      SHEAF_DRAIN_SECONDS: 20,
+      SHEAF_URL_SECONDS: 3600,
+      SHEAF_UPLOAD_SECONDS: 86_400,
+    });
+  });
+
+  test('what is given', () => {
+    const given = {
+      SHEAF_PORT: '0',
+      SHEAF_ADMIN_KEY: 'k'.repeat(16),
+      DATABASE_URL: 'postgresql://sheaf@db:5432/sheaf',
+      REDIS_URL: 'rediss://queue:6379',
+      S3_ENDPOINT: 'https://s3.example.org',
+      S3_PUBLIC_ENDPOINT: 'http://localhost:9000',
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      SHEAF_LOG_LEVEL: 'silent',
+      SHEAF_CHUNK_RECORDS: '100000',
+    };
+    expect(readConfig(given)).toMatchObject({ ...given, SHEAF_PORT: 0, SHEAF_CHUNK_RECORDS: 100_000 });
+  });
+
+  test('an empty variable is one that is not set', () => {
+    const empty = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, '']));
+    expect(readConfig(empty)).toEqual(readConfig({}));
+    expect(readConfig({ SHEAF_PORT: undefined, DATABASE_URL: undefined })).toEqual(readConfig({}));
+  });
+
+  test('what belongs to others is left alone', () => {
+    expect(readConfig({ PATH: '/bin', DATABASE_HOST: 'x', AWS_REGION: 'x', sheaf_port: '1' })).toEqual(
+      readConfig({}),
+    );
+  });
+
+  test.each([
+    ['SHEAF_PORT', '65536', 'must be a whole number from 0 to 65535, not "65536"'],
+    ['SHEAF_PORT', '-1', 'must be a whole number from 0 to 65535, not "-1"'],
+    ['SHEAF_PORT', '3000.5', 'must be a whole number from 0 to 65535, not "3000.5"'],
+    ['SHEAF_PORT', '0x10', 'must be a whole number from 0 to 65535, not "0x10"'],
+    ['SHEAF_PORT', '1e3', 'must be a whole number from 0 to 65535, not "1e3"'],
+    ['SHEAF_PORT', ' 80', 'must be a whole number from 0 to 65535, not " 80"'],
+    ['SHEAF_PORT', 'http', 'must be a whole number from 0 to 65535, not "http"'],
+    ['SHEAF_CHUNK_RECORDS', '0', 'must be a whole number from 1 to 100000, not "0"'],
+    ['SHEAF_LEASE_SECONDS', '1', 'must be a whole number from 2 to 3600, not "1"'],
+    [
+      'SHEAF_MAX_FILE_BYTES',
+      '9'.repeat(400),
+      `must be a whole number from 1 to 9007199254740991, not "${'9'.repeat(400)}"`,
+    ],
+    ['SHEAF_LOG_LEVEL', 'INFO', 'must be one of trace, debug, info, warn, error, fatal, silent, not "INFO"'],
+    ['S3_ENDPOINT', 's3.example.org', 'must be a URL such as https://host:port, not "s3.example.org"'],
+    [
+      'S3_ENDPOINT',
+      'ftp://s3.example.org',
+      'must be a URL such as https://host:port, not "ftp://s3.example.org"',
+    ],
+    ['DATABASE_URL', 'mysql://db', 'must be a URL such as postgres://host:port'],
+    ['REDIS_URL', 'localhost:6379', 'must be a URL such as redis://host:port'],
+    ['SHEAF_ADMIN_KEY', 'short', 'must have at least 16 characters'],
+  ])('%s=%s is refused', (name, value, message) => {
+    expect(problems({ [name]: value })).toEqual([`${name} ${message}`]);
+  });
+
+  test('every wrong value is told at once', () => {
+    const wrong = {
+      SHEAF_PORT: 'x',
+      SHEAF_ADMIN_KEY: 'x',
+      DATABASE_URL: 'x',
+      S3_ENDPOINT: 'x',
+      SHEAF_MAX_ATTEMPTS: '0',
+      SHEAF_PROT: '80',
+      AWS_ACCESS_KEY_ID: 'x',
+    };
+    expect(problems(wrong).map((line) => line.split(' ')[0])).toEqual([
+      'SHEAF_PORT',
+      'SHEAF_ADMIN_KEY',
+      'DATABASE_URL',
+      'S3_ENDPOINT',
+      'SHEAF_MAX_ATTEMPTS',
+      'SHEAF_PROT',
+      'AWS_ACCESS_KEY_ID',
+    ]);
+  });
+
+  test.each(['SHEAF_PROT', 'SHEAF_', 'SHEAF_port', 'SHEAF_toString'])('%s is not a setting', (name) => {
+    expect(problems({ [name]: '1' })).toEqual([`${name} is not a setting`]);
+    expect(problems({ [name]: '' })).toEqual([`${name} is not a setting`]);
+  });
+
+  test('half of the credentials is refused', () => {
+    const together = ['AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together'];
+    expect(problems({ AWS_ACCESS_KEY_ID: 'AKIA' })).toEqual(together);
+    expect(problems({ AWS_SECRET_ACCESS_KEY: 'swordfish' })).toEqual(together);
+    expect(problems({ AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: '' })).toEqual(together);
+  });
+
+  test('no message repeats a secret', () => {
+    const secrets = Object.entries(SETTINGS).filter(([, setting]) => 'secret' in setting);
+    expect(secrets.map(([name]) => name)).toEqual([
+      'SHEAF_ADMIN_KEY',
+      'DATABASE_URL',
+      'REDIS_URL',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+    ]);
+    for (const [name] of secrets) {
+      for (const value of ['swordfish', 'http://user:swordfish@host']) {
+        expect(problems({ [name]: value, SHEAF_PORT: 'x' }).join('\n')).not.toContain('swordfish');
+      }
+    }
+  });
+});
+
+describe('environment', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test('is the process’s, as it is when it is asked for', () => {
+    vi.stubEnv('SHEAF_PORT', '4711');
+    expect(environment().SHEAF_PORT).toBe('4711');
+    vi.stubEnv('SHEAF_PORT', '4712');
+    expect(environment().SHEAF_PORT).toBe('4712');
+  });
+});
+
+describe('what is made from the settings', () => {
+  test('the table has a row for each', () => {
+    const lines = settingsTable().split('\n');
+    expect(lines).toHaveLength(2 + Object.keys(SETTINGS).length);
+    for (const line of lines) expect(line, line).toMatch(/^\|[^|]+\|[^|]+\|[^|]+\|$/);
+    for (const [index, name] of Object.keys(SETTINGS).entries())
+      expect(lines[index + 2]).toContain(`| \`${name}\` |`);
+    expect(settingsTable()).not.toContain('undefined');
+  });
+
+  test('the example of an environment changes nothing, also with its comments taken away', () => {
+    const example = environmentExample();
+    expect(example).not.toContain('undefined');
+    expect(example.split('\n').filter((line) => line !== '' && !line.startsWith('# '))).toEqual([]);
+    const entries = [...example.matchAll(/^# ([A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]);
+    expect(entries.map(([name]) => name)).toEqual(Object.keys(SETTINGS));
+    expect(readConfig(Object.fromEntries(entries))).toEqual(readConfig({}));
+  });
+
+  test('the table is what the README shows between its markers', () => {
+    const shown = readFromRoot('README.md').split('<!-- settings -->\n')[1]?.split('<!-- /settings -->')[0];
+    expect(shown).toBe(`${settingsTable()}\n`);
+  });
+
+  test('the example is what .env.example holds', () => {
+    expect(readFromRoot('.env.example')).toBe(environmentExample());
+  });
+});

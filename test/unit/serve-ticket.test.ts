@@ -1,0 +1,426 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import Type from 'typebox';
+import { describe, expect, test } from 'vitest';
+import type { Counts, Stage } from '../../src/core/batch.ts';
+import { LeaseLost, PermanentFault, RetryableFault } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
+import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
+import { succeeded } from '../../src/core/result.ts';
+import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
+import type {
+  BatchClaim,
+  ChunkClaim,
+  CopiedInput,
+  KnownOperations,
+  LeaseRef,
+  Ticket,
+  WorkWaiting,
+} from '../../src/engine/ports.ts';
+import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
+
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const KNOWN: KnownOperations = { names: ['greet'], versions: [1] };
+const MAX_ATTEMPTS = 3;
+const BATCH = 'b1';
+
+const closed = { additionalProperties: false };
+const greet = defineOperation({
+  name: 'greet',
+  version: 1,
+  title: 'Greet',
+  description: 'Greets',
+  input: Type.Object({ who: Type.String() }, closed),
+  output: Type.Object({ greeting: Type.String() }, closed),
+  settings: Type.Object({}, closed),
+  failures: {},
+  run: async (records) => records.map(({ input }) => succeeded({ greeting: `hello ${input.who}` })),
+});
+
+interface Script {
+  /** What ends a step instead of its settling; `work` is what the step does before. */
+  fault?: { at: Stage; error: unknown };
+  attempts?: number;
+  /** Whether the lease is still held when the work is given back. */
+  held?: boolean;
+  /** What there is to do after a stage; by default one piece of the next. */
+  next?: Partial<Record<Stage, WorkWaiting[]>>;
+  /** After which step the worker is told to stop; `'before'`: it is stopping already. */
+  stopAfter?: Stage | 'before';
+  nothingToClaim?: boolean;
+  /** Called where a step would settle, e.g. to take the lease away. */
+  onSettle?: (leases: LeaseKeeper) => void;
+}
+
+const one = (stage: Stage): WorkWaiting[] => [{ stage, batchId: BATCH, tickets: 1 }];
+const NEXT: Record<Stage, WorkWaiting[]> = {
+  copy: one('validate'),
+  validate: one('process'),
+  process: one('write_results'),
+  write_results: [],
+};
+
+/** One batch of one chunk in memory, and everything that is done with it, in order. */
+class World {
+  readonly did: string[] = [];
+  readonly tickets: Ticket[] = [];
+  readonly givenBack: { lease: LeaseRef; delaySeconds: number; free: boolean }[] = [];
+  readonly objects = new Map<string, Buffer>([['uploads/a1/u1', Buffer.from('who\nada\nbob\n')]]);
+  readonly leases = new LeaseKeeper({ renew: async () => new Set<string>() }, 20, silent);
+  input: CopiedInput | undefined;
+  part = '';
+  counts: Counts | undefined;
+  sessions = 0;
+  #stage: Stage | undefined;
+  readonly #script: Script;
+
+  constructor(script: Script = {}) {
+    this.#script = script;
+  }
+
+  async serve(stage: Stage): Promise<void> {
+    await serveTicket(this.#engine(), stage);
+  }
+
+  #settle(stage: Stage): void {
+    this.#script.onSettle?.(this.leases);
+    if (this.#script.fault?.at === stage) throw this.#script.fault.error;
+    this.did.push(`settle ${stage}`);
+  }
+
+  #claim(stage: Stage, known: KnownOperations, batchId: string | undefined): boolean {
+    expect(known).toBe(KNOWN);
+    this.did.push(batchId === undefined ? `claim ${stage}` : `claim ${stage} of ${batchId}`);
+    this.#stage = stage;
+    return !this.#script.nothingToClaim;
+  }
+
+  #batchClaim(stage: BatchClaim['stage']): BatchClaim {
+    return {
+      kind: 'batch',
+      stage,
+      lease: `lease-${stage}`,
+      attempts: this.#script.attempts ?? 1,
+      batchId: BATCH,
+      accountId: 'a1',
+      operation: 'greet',
+      operationVersion: 1,
+      status: stage === 'copy' ? 'copying' : 'writing_results',
+      mapping: {},
+      statedHash: null,
+      uploadId: 'u1',
+      uploadKey: 'uploads/a1/u1',
+      upload: { bytes: this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },
+      statusReason: null,
+      total: null,
+    };
+  }
+
+  #chunkClaim(phase: ChunkClaim['phase']): ChunkClaim {
+    const sick = { code: 'record_too_large', message: 'The record is too large' } as const;
+    const alone = { number: 1, firstRecord: 1, records: 1, start: 0, end: 1, sha256: '', fault: sick };
+    return {
+      kind: 'chunk',
+      phase,
+      lease: `lease-${phase}`,
+      attempts: this.#script.attempts ?? 1,
+      batchId: BATCH,
+      accountId: 'a1',
+      userName: 'ada',
+      operation: 'greet',
+      operationVersion: 1,
+      settings: {},
+      onInvalid: 'reject',
+      inputKey: this.input?.inputKey ?? '',
+      read: this.input?.read ?? {
+        format: 'csv',
+        encoding: 'utf-8',
+        bom: false,
+        delimiter: ',',
+        quote: '"',
+        header: true,
+        columns: [{ name: 'who', field: 'who' }],
+      },
+      chunkCount: 1,
+      range: this.input?.chunks[0] ?? alone,
+    };
+  }
+
+  #engine(): ServeTicket {
+    const never = () => Promise.reject(new Error('not asked for here'));
+    const stopping = () => {
+      if (this.#script.stopAfter === 'before') return true;
+      return this.#script.stopAfter !== undefined && this.did.includes(`settle ${this.#script.stopAfter}`);
+    };
+    return {
+      operations: new OperationRegistry([greet]),
+      settings: {
+        chunk: { records: 100, bytes: 1 << 20 },
+        recordBytes: 1 << 20,
+        cellBytes: 1 << 20,
+        fileBytes: 1 << 30,
+        leaseSeconds: 20,
+        maxAttempts: MAX_ATTEMPTS,
+        uploadKeepSeconds: 60,
+      },
+      log: silent,
+      known: KNOWN,
+      leases: this.leases,
+      stopping,
+      queue: {
+        enqueue: async (tickets) => void this.tickets.push(...tickets),
+        waiting: never,
+      },
+      objects: {
+        presignPut: never,
+        presignGet: never,
+        head: never,
+        read: async (key, { range } = {}) =>
+          Readable.from([this.objects.get(key)!.subarray(range?.start, range?.end)]),
+        copy: async (from, to) => void this.objects.set(to, this.objects.get(from)!),
+        put: async (key, body) => void this.objects.set(key, body),
+        putStream: async (key, body) => void this.objects.set(key, await buffer(body)),
+      },
+      work: {
+        claimBatch: async (stage, known, batchId) =>
+          this.#claim(stage, known, batchId) ? this.#batchClaim(stage) : null,
+        openSession: async () => {
+          this.sessions += 1;
+          return {
+            claim: async (phase, known, batchId) =>
+              this.#claim(phase, known, batchId) ? this.#chunkClaim(phase) : null,
+            settleValidation: async () => this.#settle('validate'),
+            settleProcessing: async (_, work) => {
+              const outcome = await work(never);
+              this.#settle('process');
+              this.part = outcome.part;
+            },
+            release: () => {
+              this.sessions -= 1;
+            },
+          };
+        },
+        renew: never,
+        giveBack: async (lease, options) => {
+          this.did.push('give back');
+          this.givenBack.push({ lease, ...options });
+          return this.#script.held ?? true;
+        },
+        rejectHash: never,
+        finishCopy: async (_, input) => {
+          this.#settle('copy');
+          this.input = input;
+        },
+        finishResults: async (_, files, counts) => {
+          this.#settle('write_results');
+          expect(files.map((file) => file.kind)).toEqual(['all', 'errors', 'manifest']);
+          this.counts = counts;
+        },
+        fail: async (batchId, { code, message }) =>
+          void this.did.push(`fail ${batchId}: ${code}: ${message}`),
+        advance: async (batchId) => {
+          this.did.push(`advance ${batchId}`);
+          return this.#script.next?.[this.#stage!] ?? NEXT[this.#stage!];
+        },
+        chunkLines: async function* (this: World) {
+          const none = { validationPart: null, succeeded: 2, failed: 0, invalid: 0 };
+          yield { number: 1, firstRecord: 1, records: 2, part: this.part, ...none };
+        }.bind(this),
+        reclaimExpired: never,
+        exhausted: never,
+        stuck: never,
+        waitingWork: never,
+      },
+    };
+  }
+}
+
+describe('a ticket', () => {
+  test('of a batch of one chunk: every stage is done in the same visit', async () => {
+    const world = new World();
+    await world.serve('copy');
+    expect(world.did).toEqual([
+      'claim copy',
+      'settle copy',
+      'advance b1',
+      'claim validate of b1',
+      'settle validate',
+      'advance b1',
+      'claim process of b1',
+      'settle process',
+      'advance b1',
+      'claim write_results of b1',
+      'settle write_results',
+      'advance b1',
+    ]);
+    expect(world.counts).toEqual({ total: 2, succeeded: 2, failed: 0, skipped: 0, unprocessed: 0 });
+    expect(world.objects.get(`batches/${BATCH}/results/lease-write_results/all.ndjson`)?.toString()).toBe(
+      '{"record":1,"status":"succeeded","output":{"greeting":"hello ada"},"attempts":1}\n' +
+        '{"record":2,"status":"succeeded","output":{"greeting":"hello bob"},"attempts":1}\n',
+    );
+    expect(world.tickets).toEqual([]);
+    expect(world.sessions).toBe(0);
+  });
+
+  test.each<[string, WorkWaiting[], Ticket[]]>([
+    ['nothing', [], []],
+    [
+      'two chunks',
+      [{ stage: 'validate', batchId: BATCH, tickets: 2 }],
+      [
+        { stage: 'validate', batchId: BATCH },
+        { stage: 'validate', batchId: BATCH },
+      ],
+    ],
+    [
+      'two kinds of work',
+      [...one('process'), ...one('write_results')],
+      [
+        { stage: 'process', batchId: BATCH },
+        { stage: 'write_results', batchId: BATCH },
+      ],
+    ],
+  ])('that leaves %s: that is left to the queue', async (_, copy, tickets) => {
+    const world = new World({ next: { copy } });
+    await world.serve('copy');
+    expect(world.did).toEqual(['claim copy', 'settle copy', 'advance b1']);
+    expect(world.tickets).toEqual(tickets);
+  });
+
+  test.each<Stage>(['copy', 'validate', 'process', 'write_results'])(
+    'of %s when nothing waits',
+    async (stage) => {
+      const world = new World({ nothingToClaim: true });
+      await world.serve(stage);
+      expect(world.did).toEqual([`claim ${stage}`]);
+      expect(world.tickets).toEqual([]);
+      expect(world.sessions).toBe(0);
+    },
+  );
+});
+
+describe('a worker that stops', () => {
+  test('begins nothing', async () => {
+    const world = new World({ stopAfter: 'before' });
+    await world.serve('copy');
+    expect(world.did).toEqual([]);
+    expect(world.tickets).toEqual([]);
+  });
+
+  test('finishes what it holds, and leaves a ticket instead of going on', async () => {
+    const world = new World({ stopAfter: 'copy' });
+    await world.serve('copy');
+    expect(world.did).toEqual(['claim copy', 'settle copy', 'advance b1']);
+    expect(world.tickets).toEqual([{ stage: 'validate', batchId: BATCH }]);
+  });
+
+  test('hands back what it has to drop: no attempt is lost, and a ticket is there at once', async () => {
+    // What a request to the store or a statement throws when the signal fires is an AbortError.
+    const error = new DOMException('This operation was aborted', 'AbortError');
+    const world = new World({
+      attempts: MAX_ATTEMPTS,
+      fault: { at: 'process', error },
+      onSettle: (leases) => leases.abortAll(),
+    });
+    await world.serve('process');
+    expect(world.givenBack).toMatchObject([{ delaySeconds: 0, free: true }]);
+    expect(world.did).toEqual(['claim process', 'give back']);
+    expect(world.tickets).toEqual([{ stage: 'process', batchId: BATCH }]);
+  });
+});
+
+describe.each<Stage>(['copy', 'validate', 'process', 'write_results'])('a fault in %s', (at) => {
+  /** Serves the stage with a fault, after the stages that it builds on; answers what happened from there on. */
+  async function faulty(error: unknown, script: Omit<Script, 'fault'> = {}) {
+    const world = new World({
+      next: { copy: [], validate: [], process: [] },
+      ...script,
+      fault: { at, error },
+    });
+    if (at === 'write_results') await world.serve('copy').then(() => world.serve('process'));
+    world.did.length = 0;
+    await world.serve(at);
+    expect(world.sessions).toBe(0);
+    return world;
+  }
+  const broken = new PermanentFault('input_changed', 'the input is another');
+  const lease =
+    at === 'copy' || at === 'write_results'
+      ? { kind: 'batch', batchId: BATCH, lease: `lease-${at}` }
+      : { kind: 'chunk', batchId: BATCH, number: 1, lease: `lease-${at}` };
+
+  test('permanent: the batch is failed, once the work was given back', async () => {
+    const { did, givenBack } = await faulty(broken);
+    expect(did).toEqual([
+      `claim ${at}`,
+      'give back',
+      'fail b1: input_changed: the input is another',
+      'advance b1',
+    ]);
+    expect(givenBack).toEqual([{ lease, delaySeconds: 0, free: false }]);
+  });
+
+  test.each([
+    ['permanent', broken],
+    ['passing', new RetryableFault('the database went away')],
+    ['free', new RetryableFault('deadlock', { free: true })],
+    ['unknown', new TypeError('x is not a function')],
+    ['a lost lease', new LeaseLost('it')],
+  ])('%s, but the lease is not held any more: only moved on', async (_, error) => {
+    const script = { held: false, attempts: MAX_ATTEMPTS, next: { copy: [], validate: [], process: [] } };
+    const { did, tickets } = await faulty(error, script);
+    expect(did).toEqual([`claim ${at}`, 'give back', 'advance b1']);
+    expect(tickets).toEqual([]);
+  });
+
+  test.each([
+    ['a deadlock', new RetryableFault('deadlock', { free: true })],
+    ['a lease that was let go', new LeaseLost('it')],
+  ])('free, as %s: costs no attempt, no time, and gets a ticket', async (_, error) => {
+    const { did, givenBack, tickets } = await faulty(error, { attempts: 100 });
+    expect(did).toEqual([`claim ${at}`, 'give back']);
+    expect(givenBack).toEqual([{ lease, delaySeconds: 0, free: true }]);
+    expect(tickets).toEqual([{ stage: at, batchId: BATCH }]);
+  });
+
+  test.each([
+    ['passing', new RetryableFault('the object store answered 503')],
+    ['unknown', new TypeError('x is not a function')],
+  ])('%s: tried again after a while, without a ticket', async (_, error) => {
+    const { did, givenBack, tickets } = await faulty(error, { attempts: MAX_ATTEMPTS - 1 });
+    expect(did).toEqual([`claim ${at}`, 'give back']);
+    expect(givenBack).toMatchObject([{ lease, free: false }]);
+    // The second attempt: one to two seconds.
+    expect(givenBack[0]?.delaySeconds).toBeGreaterThanOrEqual(1);
+    expect(givenBack[0]?.delaySeconds).toBeLessThanOrEqual(2);
+    expect(tickets).toEqual([]);
+  });
+
+  test.each([
+    [new RetryableFault('the object store answered 503'), 'the object store answered 503'],
+    [new TypeError('secret is not a function'), 'an unexpected error, see the log'],
+    ['thrown text', 'an unexpected error, see the log'],
+  ])('%s with the last attempt: the batch is failed', async (error, why) => {
+    const { did } = await faulty(error, { attempts: MAX_ATTEMPTS });
+    const what = lease.kind === 'chunk' ? 'chunk 1' : `the step ${at}`;
+    expect(did.slice(1, 3)).toEqual([
+      'give back',
+      `fail b1: retries_exhausted: ${what} failed ${MAX_ATTEMPTS} times: ${why}`,
+    ]);
+    expect(did[3]).toBe('advance b1');
+  });
+});
+
+test('what a fault leaves to do next is done in the same visit', async () => {
+  const lost = { at: 'validate' as const, error: new LeaseLost('it') };
+  const world = new World({ held: false, fault: lost, nothingToClaim: false, next: { process: [] } });
+  await world.serve('validate');
+  expect(world.did).toEqual([
+    'claim validate',
+    'give back',
+    'advance b1',
+    'claim process of b1',
+    'settle process',
+    'advance b1',
+  ]);
+});
