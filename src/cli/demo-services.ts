@@ -33,7 +33,8 @@ export async function startDemoServices(
       SHEAF_DATA_DIR: directory,
       SHEAF_HOST: '127.0.0.1',
       SHEAF_PORT: '0',
-      SHEAF_LOG_LEVEL: env.SHEAF_LOG_LEVEL || 'warn',
+      // Warnings are for who runs a server; here they would stand between the stages.
+      SHEAF_LOG_LEVEL: env.SHEAF_LOG_LEVEL || 'error',
     },
   });
   options.cleanup.push(() => running.close());

@@ -115,12 +115,14 @@ async function stayUp(
   const { url, adminKey, dataDirectory } = running;
   const lines = [
     `  ${paint.bold('Still up, until Ctrl-C')}`,
-    `  API   ${url}`,
-    `  docs  ${url}/docs`,
-    `  key   ${adminKey}`,
-    `  data  ${dataDirectory}, kept; SHEAF_DATA_DIR=${dataDirectory} npm start runs it again`,
+    `  API    ${url}`,
+    `  docs   ${url}/docs`,
+    `  key    ${adminKey}`,
+    `  data   ${dataDirectory}`,
+    `  again  SHEAF_DATA_DIR=${dataDirectory} npm start`,
     '',
-    `  curl -H 'Authorization: Bearer ${adminKey}' ${url}/batches/${batch}`,
+    `  curl -H 'Authorization: Bearer ${adminKey}' \\`,
+    `    ${url}/batches/${batch}`,
     '',
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -8,6 +8,7 @@ import {
   formatRate,
   formatRecords,
   visible,
+  wrapped,
 } from './format.ts';
 import type { Paint } from './paint.ts';
 
@@ -61,8 +62,8 @@ function endLines(batch: Batch, width: number, paint: Paint): string[] {
     ...(reason.offset === undefined ? [] : [`byte ${formatCount(reason.offset)}`]),
   ];
   const at = where.length === 0 ? '' : ` (${where.join(', ')})`;
-  lines.push(fitted(`  ${reason.code}: ${visible(reason.message)}${at}`, 3 * width));
-  return lines;
+  const why = `${reason.code}: ${visible(reason.message)}${at}`;
+  return [...lines, ...wrapped(why, width - 2).map((line) => `  ${line}`)];
 }
 
 function countLines({ counts }: Batch, { codes }: Failures, paint: Paint): string[] {

@@ -29,7 +29,6 @@ export class LeaseKeeper {
   readonly #held = new Map<string, Holding>();
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
-  #closed = false;
 
   constructor(store: Pick<WorkStore, 'renew'>, leaseSeconds: number, log: Log) {
     this.#store = store;
@@ -65,7 +64,6 @@ export class LeaseKeeper {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.abortAll();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -77,7 +75,7 @@ export class LeaseKeeper {
   }
 
   #schedule(): void {
-    if (this.#closed || this.#timer !== undefined || this.#held.size === 0) return;
+    if (this.#timer !== undefined || this.#held.size === 0) return;
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;

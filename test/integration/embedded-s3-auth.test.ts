@@ -321,7 +321,10 @@ describe('aws-chunked bodies', () => {
         headers,
         agent: false,
       });
-      outgoing.on('response', (response) => resolve(response.statusCode));
+      outgoing.on('response', (response) => {
+        resolve(response.statusCode);
+        outgoing.destroy();
+      });
       outgoing.on('error', reject);
       outgoing.write(bytes);
     });

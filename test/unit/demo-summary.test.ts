@@ -13,6 +13,7 @@ import {
   formatRecords,
   formatTimeLeft,
   visible,
+  wrapped,
 } from '../../src/cli/format.ts';
 import { NO_COLOURS } from '../../src/cli/paint.ts';
 import { inWords, summaryLines } from '../../src/cli/summary.ts';
@@ -72,6 +73,12 @@ describe('foreign text', () => {
   test('cannot act on the terminal', () => {
     expect(visible('a\u001b[31mb\nc\u0007\u009b\u202e')).toBe('a\\u001b[31mb\\nc\\u0007\\u009b\\u202e');
     expect(visible('Ångström 🦊 名前')).toBe('Ångström 🦊 名前');
+  });
+
+  test('is broken between words', () => {
+    expect(wrapped('one two three', 7)).toEqual(['one two', 'three']);
+    expect(wrapped('one verylongword two', 7)).toEqual(['one', 'verylongword', 'two']);
+    expect(wrapped('', 7)).toEqual(['']);
   });
 
   test('is cut between characters', () => {
