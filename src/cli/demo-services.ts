@@ -24,8 +24,10 @@ export async function startDemoServices(
   options: { keep: boolean; cleanup: Cleanup },
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'sheaf-demo-'));
-  if (!options.keep)
-    options.cleanup.push(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
+  options.cleanup.push(async () => {
+    if (options.keep) process.stdout.write(`\n  stopped; the data is kept in ${directory}\n`);
+    else await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  });
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_FOR_THE_DEMO.includes(name)));
   const running = await startAll({
     env: own,

@@ -6,12 +6,12 @@ import { DEMO_HELP, type DemoRun, parseDemoArguments, UsageError } from './demo-
 import { runDemoBatch } from './demo-batch.ts';
 import { checkFile, SAMPLE, shownPath, whereFrom, writeSample } from './demo-file.ts';
 import { type Cleanup, startDemoServices } from './demo-services.ts';
-import { formatCount, formatDuration, visible } from './format.ts';
+import { formatDuration, formatRecords, visible } from './format.ts';
 import { Interrupted, watchInterruption } from './interruption.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { WIDEST } from './progress-lines.ts';
 import { PlainView, type ProgressView, TerminalView } from './progress-view.ts';
-import { summaryLines } from './summary.ts';
+import { type Outcome, summaryLines } from './summary.ts';
 
 /** `npm run demo`: everything on this machine, one file from the upload to the results. */
 process.exit(await main(process.argv.slice(2), environment()));
@@ -82,16 +82,18 @@ async function demonstrate({ run, env, view, paint, interrupted, cleanup }: Demo
   view.note('start', `PostgreSQL, queue, S3, API and workers are up in ${took}`);
 
   const signal = AbortSignal.any([interrupted, signalOfDeath(running)]);
-  const path = own ?? (await writeSample(from, signal));
-  const file = visible(shownPath(path, from));
-  const sample = `${formatCount(SAMPLE.records)} records, ${formatCount(SAMPLE.bad)} of them bad: ${file}`;
-  view.note(own === null ? 'sample' : 'file', own === null ? sample : file);
-
-  const client = new SheafClient({ baseUrl: running.url, apiKey: running.adminKey });
-  const outcome = await runDemoBatch({ client, run, path, from, view, signal }).catch((error: unknown) => {
+  let outcome: Outcome;
+  try {
+    const path = own ?? (await writeSample(from, signal));
+    const shown = visible(shownPath(path, from));
+    if (own !== null) view.note('file', shown);
+    else view.note('sample', `${formatRecords(SAMPLE.records)}, ${SAMPLE.bad} of them bad: ${shown}`);
+    const client = new SheafClient({ baseUrl: running.url, apiKey: running.adminKey });
+    outcome = await runDemoBatch({ client, run, path, from, view, signal });
+  } catch (error) {
     // A service that died shows in many ways; the first of them says least.
     throw signal.aborted ? signal.reason : error;
-  });
+  }
   const width = Math.min(WIDEST, process.stdout.columns || WIDEST);
   process.stdout.write(`${summaryLines(outcome, width, paint).join('\n')}\n`);
   if (run.keep) await stayUp(running, outcome.batch.batch, { paint, interrupted });

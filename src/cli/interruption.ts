@@ -3,7 +3,7 @@ export class Interrupted extends Error {}
 
 /**
  * A signal that fires when the process is told to stop, or nobody reads its output any more. A repetition changes
- * nothing: npm passes Ctrl-C on to a process that the terminal has told already.
+ * nothing: stopping takes a moment, and ending in the middle of it would leave PostgreSQL running.
  */
 export function watchInterruption(): AbortSignal {
   const controller = new AbortController();

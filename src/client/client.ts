@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../api/schemas/batch.ts';
 import type { BatchRequest } from '../api/schemas/batch-request.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
@@ -7,6 +6,7 @@ import type { UploadRequest, UploadTicket } from '../api/schemas/upload.ts';
 import type { TERMINAL_STATUSES } from '../core/batch.ts';
 import { type Downloadable, type DownloadOptions, downloadFile } from './download-file.ts';
 import { type FileSource, type PutOptions, putFile } from './put-file.ts';
+import { pause } from './retry.ts';
 import { type Answer, Connection, type ConnectionOptions } from './send.ts';
 
 interface Page<T> {
@@ -45,7 +45,8 @@ const SHORTEST_INTERVAL_MS = 100;
 
 /**
  * The API from TypeScript. Refusals and troubles are thrown as `SheafError`. GETs and downloads are tried again a few
- * times, POSTs never: whether one that got no answer was carried out is not known.
+ * times, POSTs never: whether one that got no answer was carried out is not known. An abort is thrown as the reason of
+ * its signal.
  */
 export class SheafClient {
   readonly #connection: Connection;
@@ -105,7 +106,7 @@ export class SheafClient {
       onUpdate?.(body);
       if (Object.hasOwn(ENDED, body.status)) return body;
       const least = interval ?? (retryAfter === null ? DEFAULT_INTERVAL_MS : SHORTEST_INTERVAL_MS);
-      await sleep(Math.max(least, (retryAfter ?? 0) * 1000), undefined, { ...(signal && { signal }) });
+      await pause(Math.max(least, (retryAfter ?? 0) * 1000), signal);
     }
   }
 

@@ -40,10 +40,7 @@ async function receive(
   partial: string,
   options: DownloadOptions,
 ): Promise<void> {
-  const response = await connection
-    .fetch(file.url, { ...(options.signal && { signal: options.signal }) })
-    .catch((error: unknown) => Promise.reject(unreachable('the download', error)));
-  if (!response.ok) throw storeProblem(response.status, await response.text());
+  const response = await askFor(connection, file.url, options.signal);
   const hash = createHash('sha256');
   let received = 0;
   const target = await open(partial, 'w');
@@ -59,6 +56,20 @@ async function receive(
     await target.close();
   }
   checkReceived(file, received, hash.digest('hex'));
+}
+
+async function askFor(
+  connection: Pick<Connection, 'fetch'>,
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  try {
+    const response = await connection.fetch(url, { ...(signal && { signal }) });
+    if (response.ok) return response;
+    throw storeProblem(response.status, await response.text());
+  } catch (error) {
+    throw error instanceof SheafError ? error : unreachable('the download', error);
+  }
 }
 
 function checkReceived(file: Downloadable, received: number, sha256: string): void {

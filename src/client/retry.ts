@@ -27,8 +27,18 @@ export async function retrying<T>(
     } catch (error) {
       signal?.throwIfAborted();
       if (number >= policy.attempts || !mayPass(error)) throw error;
-      await sleep(delay(policy, number, error), undefined, { ...(signal && { signal }) });
+      await pause(delay(policy, number, error), signal);
     }
+  }
+}
+
+/** Waits; a signal that fires meanwhile is thrown as its own reason, as everywhere in the client. */
+export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { ...(signal && { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 

@@ -4,6 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Batch, BatchPage } from '../../src/api/schemas/batch.ts';
+import type { Problem } from '../../src/api/schemas/problem.ts';
+import type { ResultFiles } from '../../src/api/schemas/results.ts';
+import type { UploadTicket } from '../../src/api/schemas/upload.ts';
 import { type SheafProcess, startSheafProcess } from '../support/sheaf-process.ts';
 
 /** `npm start` as a user meets it: over HTTP and at the command line. */
@@ -24,7 +28,7 @@ afterAll(async () => {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-async function api(method: string, path: string, body?: unknown) {
+async function api<Body>(method: string, path: string, body?: unknown) {
   const response = await fetch(`${sheaf.url}${path}`, {
     method,
     headers: {
@@ -33,20 +37,24 @@ async function api(method: string, path: string, body?: unknown) {
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
 }
 
 describe('a batch over HTTP, with nothing but fetch', () => {
   const csv = 'learner_id,email,score\nada,ada@example.org,99.5\ngrace,grace@example.org,100\n';
 
   it('goes from the upload URL to result files that can be downloaded and checked', async () => {
-    const upload = await api('POST', '/uploads', { filename: 'two.csv', size: csv.length, hash: sha256(csv) });
+    const upload = await api<UploadTicket>('POST', '/uploads', {
+      filename: 'two.csv',
+      size: csv.length,
+      hash: sha256(csv),
+    });
     expect(upload.status).toBe(201);
     const { url, method, headers, handler } = upload.body;
     const put = await fetch(url, { method, headers, body: csv });
     expect(put.status).toBe(200);
 
-    const created = await api('POST', '/batches', {
+    const created = await api<Batch>('POST', '/batches', {
       handler,
       operation: 'create_learner',
       hash: sha256(csv),
@@ -60,10 +68,10 @@ describe('a batch over HTTP, with nothing but fetch', () => {
     });
 
     const id = created.body.batch;
-    let batch = await api('GET', `/batches/${id}`);
+    let batch = await api<Batch>('GET', `/batches/${id}`);
     while (!batch.body.results_ready) {
       expect(batch.headers.get('retry-after')).toMatch(/^[1-5]$/);
-      batch = await api('GET', `/batches/${id}`);
+      batch = await api<Batch>('GET', `/batches/${id}`);
     }
     expect(batch.headers.get('retry-after')).toBeNull();
     expect(batch.body).toMatchObject({
@@ -71,42 +79,53 @@ describe('a batch over HTTP, with nothing but fetch', () => {
       counts: { total: 2, succeeded: 2, failed: 0, skipped: 0, unprocessed: 0 },
     });
 
-    const { body: results } = await api('GET', `/batches/${id}/results`);
-    const all = results.files.find((file: { kind: string }) => file.kind === 'all');
-    const text = await (await fetch(all.url)).text();
-    expect(sha256(text)).toBe(all.sha256);
-    expect(text.trimEnd().split('\n').map((line) => JSON.parse(line))).toEqual([
+    const { body: results } = await api<ResultFiles>('GET', `/batches/${id}/results`);
+    const all = results.files.find((file) => file.kind === 'all');
+    const text = await (await fetch(all!.url)).text();
+    expect(sha256(text)).toBe(all?.sha256);
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
       { record: 1, status: 'succeeded', output: { learner_id: 'ada', action: 'created' }, attempts: 1 },
       { record: 2, status: 'succeeded', output: { learner_id: 'grace', action: 'created' }, attempts: 1 },
     ]);
-    const manifest = results.files.find((file: { kind: string }) => file.kind === 'manifest');
-    const told = await (await fetch(manifest.url)).json();
-    expect(told.files.find((file: { kind: string }) => file.kind === 'all').sha256).toBe(all.sha256);
+    const manifest = results.files.find((file) => file.kind === 'manifest');
+    const told = (await (await fetch(manifest!.url)).json()) as ResultFiles;
+    expect(told.files.find((file) => file.kind === 'all')?.sha256).toBe(all?.sha256);
 
-    const list = await api('GET', '/batches?limit=1');
-    expect(list.body.items[0].batch).toBe(id);
+    const list = await api<BatchPage>('GET', '/batches?limit=1');
+    expect(list.body.items[0]?.batch).toBe(id);
   });
 
   it('refuses bytes other than those stated, and a batch of an upload that has none', async () => {
-    const { body: ticket } = await api('POST', '/uploads', { size: csv.length, hash: sha256(csv) });
+    const { body: ticket } = await api<UploadTicket>('POST', '/uploads', {
+      size: csv.length,
+      hash: sha256(csv),
+    });
     const other = csv.replace('ada', 'eve');
     const put = await fetch(ticket.url, { method: 'PUT', headers: ticket.headers, body: other });
     expect(put.status).toBe(400);
-    const refused = await api('POST', '/batches', { handler: ticket.handler, operation: 'create_learner' });
+    const refused = await api<Problem>('POST', '/batches', {
+      handler: ticket.handler,
+      operation: 'create_learner',
+    });
     expect(refused).toMatchObject({ status: 409, body: { code: 'upload_missing' } });
     expect(refused.headers.get('content-type')).toContain('application/problem+json');
   });
 
   it('refuses options that are not there yet, each by its place', async () => {
-    const { body: ticket } = await api('POST', '/uploads');
-    const refused = await api('POST', '/batches', {
+    const { body: ticket } = await api<UploadTicket>('POST', '/uploads');
+    const refused = await api<Problem>('POST', '/batches', {
       handler: ticket.handler,
       operation: 'create_learner',
       dry_run: true,
       priority: 1,
     });
     expect(refused.status).toBe(422);
-    expect(refused.body.errors.map((error: { pointer: string; code: string }) => [error.pointer, error.code])).toEqual([
+    expect(refused.body.errors?.map((error) => [error.pointer, error.code])).toEqual([
       ['/dry_run', 'unknown_field'],
       ['/priority', 'unknown_field'],
     ]);
@@ -115,7 +134,7 @@ describe('a batch over HTTP, with nothing but fetch', () => {
   it('asks for the key', async () => {
     const response = await fetch(`${sheaf.url}/batches`);
     expect(response.status).toBe(401);
-    expect((await response.json()).code).toBe('unauthenticated');
+    expect(((await response.json()) as Problem).code).toBe('unauthenticated');
   });
 });
 
@@ -144,13 +163,18 @@ describe('the program', () => {
   });
 
   it('refuses to start with wrong settings, and names every one', async () => {
-    const wrong = startSheafProcess(join(directory, 'wrong'), { SHEAF_LEASE_SECONDS: 'soon', SHEAF_LEASES: '1' });
-    await expect(wrong).rejects.toThrow(/SHEAF_LEASE_SECONDS must be a whole number[\s\S]*SHEAF_LEASES is not a setting/);
+    const wrong = startSheafProcess(join(directory, 'wrong'), {
+      SHEAF_LEASE_SECONDS: 'soon',
+      SHEAF_LEASES: '1',
+    });
+    await expect(wrong).rejects.toThrow(
+      /SHEAF_LEASE_SECONDS must be a whole number[\s\S]*SHEAF_LEASES is not a setting/,
+    );
   });
 
   it('prints its key at the first start only, stops in order on SIGTERM, and finds its data again', async () => {
     expect(sheaf.output()).toContain(sheaf.key);
-    const { body: before } = await api('GET', '/batches');
+    const { body: before } = await api<BatchPage>('GET', '/batches');
     expect(before.items.length).toBeGreaterThan(0);
 
     expect(await sheaf.stop()).toBe(0);
@@ -158,12 +182,10 @@ describe('the program', () => {
     sheaf = await startSheafProcess(data);
 
     expect(sheaf.output()).not.toContain(sheaf.key);
-    const { body: after } = await api('GET', '/batches');
-    expect(after.items.map((batch: { batch: string }) => batch.batch)).toEqual(
-      before.items.map((batch: { batch: string }) => batch.batch),
-    );
-    const { body: results } = await api('GET', `/batches/${after.items.at(-1).batch}/results`);
-    expect((await fetch(results.files[0].url)).status).toBe(200);
+    const { body: after } = await api<BatchPage>('GET', '/batches');
+    expect(after.items.map((batch) => batch.batch)).toEqual(before.items.map((batch) => batch.batch));
+    const { body: results } = await api<ResultFiles>('GET', `/batches/${after.items.at(-1)?.batch}/results`);
+    expect((await fetch(results.files[0]!.url)).status).toBe(200);
   });
 
   it('stops in order on SIGINT too', async () => {

@@ -241,6 +241,42 @@ describe('clients that misbehave', () => {
     expect((await client.send(new ListObjectsV2Command({ Bucket }))).KeyCount).toBe(0);
   });
 
+  it('can send the rest of a refused body without being reset', async () => {
+    const { server: running } = await server();
+    const { hostname, port } = new URL(running.endpoint);
+    const rest = Buffer.alloc(MIB, 'x');
+    const begun = Buffer.from(`5;chunk-signature=${'0'.repeat(64)}\r\nhello\r\n`);
+    const headers = {
+      'content-length': String(begun.length + rest.length),
+      'x-amz-decoded-content-length': '9',
+    };
+    const put = { method: 'PUT', path: `/${Bucket}/reset`, headers };
+    const cases: Array<[string, Parameters<typeof signed>[2]]> = [
+      ['before it was read', { secret: 'wrong' }],
+      ['in the middle', { payloadHash: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD' }],
+    ];
+    for (const [when, options] of cases) {
+      const request = signed(running.endpoint, put, options);
+      const lines = Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
+      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+      const ended = new Promise<string>((resolve, reject) => {
+        let text = '';
+        socket.on('error', reject);
+        socket.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          if (text.includes('</Error>')) socket.write(rest);
+        });
+        socket.on('end', () => resolve(text));
+      });
+      socket.write(`PUT ${put.path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+      socket.write(begun);
+      const text = await ended;
+      expect([when, text.includes('SignatureDoesNotMatch')]).toEqual([when, true]);
+      expect([when, socket.bytesWritten > MIB]).toEqual([when, true]);
+      socket.destroy();
+    }
+  });
+
   it('do not spoil the connection for the next request when a body is refused', async () => {
     const { server: running } = await server();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

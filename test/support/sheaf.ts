@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 import { type Config, type Environment, readConfig } from '../../src/config.ts';
 import { ADMIN_STATEMENTS, type Caller } from '../../src/core/access.ts';
+import { type Operation, OperationRegistry } from '../../src/core/operation.ts';
 import type { ResultLine } from '../../src/core/result.ts';
 import { createUpload } from '../../src/engine/create-upload.ts';
 import type { BatchRow, ResultFile } from '../../src/engine/ports.ts';
@@ -40,13 +41,36 @@ export const sha256 = (bytes: string | Buffer) => createHash('sha256').update(by
 /** Settings that make tests quick: short leases and sweeps. */
 const QUICK: Environment = { SHEAF_LEASE_SECONDS: '5', SHEAF_SWEEP_SECONDS: '1', SHEAF_LOG_LEVEL: 'silent' };
 
-export async function openTestSheaf(settings: Environment = {}): Promise<TestSheaf> {
+export interface TestDatabase {
+  name: string;
+  url: string;
+  drop(): Promise<void>;
+}
+
+/** A database that nobody else has: a copy of the template, or an empty one. */
+export async function createTestDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`;
   const postgresUrl = inject('postgresUrl');
-  const s3 = inject('s3');
   const admin = postgres(postgresUrl, { max: 1, onnotice: () => undefined });
-  await admin`create database ${admin(name)} template ${admin(TEMPLATE)}`;
-  const databaseUrl = withDatabase(postgresUrl, name);
+  await admin`create database ${admin(name)} template ${admin(template)}`;
+  return {
+    name,
+    url: withDatabase(postgresUrl, name),
+    drop: async () => {
+      await admin`drop database ${admin(name)} with (force)`;
+      await admin.end();
+    },
+  };
+}
+
+/** `operations`: served besides the built-in ones. */
+export async function openTestSheaf(
+  settings: Environment = {},
+  { operations = [] }: { operations?: readonly Operation[] } = {},
+): Promise<TestSheaf> {
+  const s3 = inject('s3');
+  const database = await createTestDatabase();
+  const { name, url: databaseUrl } = database;
   const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
   const locations: Locations = {
     databaseUrl,
@@ -55,6 +79,7 @@ export async function openTestSheaf(settings: Environment = {}): Promise<TestShe
   const config = readConfig({ ...QUICK, ...settings });
   await migrate(locations);
   const services = await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }));
+  services.operations = new OperationRegistry([...services.operations.list(), ...operations]);
   const sql = postgres(databaseUrl, {
     max: 4,
     onnotice: () => undefined,
@@ -142,8 +167,7 @@ export async function openTestSheaf(settings: Environment = {}): Promise<TestShe
       await services.close();
       await sql.end({ timeout: 5 });
       client.destroy();
-      await admin`drop database ${admin(name)} with (force)`;
-      await admin.end();
+      await database.drop();
     },
   };
   return sheaf;

@@ -168,7 +168,7 @@ describe('trying again', () => {
   test('a caller who has enough gets out of the wait', async () => {
     const { client } = await scripted([503, problem, { 'retry-after': '20' }]);
     const stop = AbortSignal.timeout(50);
-    await expect(client.getBatch('b', stop)).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(client.getBatch('b', stop)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 });
 
@@ -246,7 +246,7 @@ describe('following', () => {
     const { client } = await scripted([200, at('new')]);
     const signal = AbortSignal.timeout(50);
     await expect(client.follow('b', { signal, interval: 60_000 })).rejects.toMatchObject({
-      name: 'AbortError',
+      name: 'TimeoutError',
     });
   });
 

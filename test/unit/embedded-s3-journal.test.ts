@@ -1,16 +1,29 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Bucket } from '../../src/embedded/s3/bucket.ts';
-import { Journal } from '../../src/embedded/s3/journal.ts';
+import { Journal, JournalBroken } from '../../src/embedded/s3/journal.ts';
 import type { StoredObject } from '../../src/embedded/s3/records.ts';
 
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'embedded-s3-journal-'));
 });
-afterEach(() => rm(directory, { recursive: true }));
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(directory, { recursive: true });
+});
 
 async function readAll(path: string): Promise<unknown[]> {
   const records: unknown[] = [];
@@ -53,6 +66,30 @@ describe('a journal', () => {
       await expect(Journal.open(path, () => undefined)).rejects.toThrow('damaged');
       expect(await readFile(path)).toEqual(damaged);
     }
+  });
+
+  it('takes back what the disk would not keep, and writes no more when it cannot', async () => {
+    const path = join(directory, 'journal');
+    await Journal.create(path, [[{ n: 1 }]]);
+    const journal = await Journal.open(path, () => undefined);
+    const probe = await open(path);
+    const handles = Object.getPrototypeOf(probe) as FileHandle;
+    await probe.close();
+    const fault = Object.assign(new Error('fault'), { code: 'EIO' });
+    vi.spyOn(handles, 'datasync').mockRejectedValueOnce(fault);
+    await expect(journal.append([{ n: 2 }])).rejects.toBe(fault);
+    expect(await readAll(path)).toEqual([{ n: 1 }]);
+    await journal.append([{ n: 3 }]);
+    expect(await readAll(path)).toEqual([{ n: 1 }, { n: 3 }]);
+    expect(journal.broken).toBe(false);
+
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    vi.spyOn(handles, 'datasync').mockRejectedValueOnce(fault);
+    vi.spyOn(handles, 'truncate').mockRejectedValueOnce(fault);
+    await expect(journal.append([{ n: 4 }])).rejects.toThrow(JournalBroken);
+    expect(journal.broken).toBe(true);
+    await expect(journal.append([{ n: 5 }])).rejects.toThrow(JournalBroken);
+    await journal.close();
   });
 
   it('holds lines longer than one read', async () => {

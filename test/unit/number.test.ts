@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decimalsOf, isMultipleOf, parseDecimal } from '../../src/core/number.ts';
+import { decimalsOf, multiplesOf, parseDecimal } from '../../src/core/number.ts';
 
 /** A decimal number as a fraction of whole numbers: nothing is rounded. */
 function fraction(text: string): { over: bigint; under: bigint } {
@@ -188,7 +188,7 @@ describe('decimalsOf', () => {
   });
 });
 
-describe('isMultipleOf', () => {
+describe('multiplesOf', () => {
   test.each([
     [0.07, 0.01],
     [4.35, 0.01],
@@ -205,8 +205,11 @@ describe('isMultipleOf', () => {
     [1e22, 2],
     [-9, 3],
     [4.5, 1.5],
+    [1_000_000_000_000_000.5, 0.5],
+    [3e-300, 1e-300],
+    [1.7976931348623157e308, 0.01],
   ])('%d is a multiple of %d', (value, step) => {
-    expect(isMultipleOf(value, step)).toBe(true);
+    expect(multiplesOf(step)(value)).toBe(true);
   });
 
   test.each([
@@ -219,28 +222,35 @@ describe('isMultipleOf', () => {
     [0.5, 1],
     [5e-324, 1e-300],
     [4, 1.5],
+    [1_000_000_000_000_000.1, 0.5],
+    [3.5e-300, 1e-300],
+    [10_000_000_000_001.01, 0.1],
+    [0.30000000000000004, 0.1],
+    [123456789.12345679, 1e-7],
   ])('%d is none of %d', (value, step) => {
-    expect(isMultipleOf(value, step)).toBe(false);
+    expect(multiplesOf(step)(value)).toBe(false);
   });
 
   test('it agrees with fractions of whole numbers', () => {
-    const number = fc.tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.nat(8));
+    const places = fc.nat(30);
+    const step = fc.tuple(fc.integer({ min: 1, max: 1_000_000 }), places);
+    const any = fc.tuple(
+      fc.oneof(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.maxSafeInteger()),
+      places,
+    );
+    const multiple = fc.integer({ min: -1_000_000, max: 1_000_000 });
+    const agree = (value: number, of: number) => {
+      const [a, b] = [fraction(String(value)), fraction(String(of))];
+      const expected = (a.over * b.under) % (a.under * b.over) === 0n;
+      expect(multiplesOf(of)(value), `${value} of ${of}`).toBe(expected);
+      return expected;
+    };
     fc.assert(
-      fc.property(
-        number,
-        number,
-        fc.integer({ min: -50, max: 50 }),
-        fc.boolean(),
-        (one, other, times, exact) => {
-          const step = Number(`${Math.abs(other[0]) + 1}e-${other[1]}`);
-          const value = exact
-            ? Number(`${(Math.abs(other[0]) + 1) * times}e-${other[1]}`)
-            : Number(`${one[0]}e-${one[1]}`);
-          const [a, b] = [fraction(String(value)), fraction(String(step))];
-          expect(isMultipleOf(value, step)).toBe((a.over * b.under) % (a.under * b.over) === 0n);
-          if (exact) expect(isMultipleOf(value, step)).toBe(true);
-        },
-      ),
+      fc.property(any, step, multiple, (other, [digits, decimals], times) => {
+        const of = Number(`${digits}e-${decimals}`);
+        agree(Number(`${other[0]}e-${other[1]}`), of);
+        expect(agree(Number(`${digits * times}e-${decimals}`), of)).toBe(true);
+      }),
       { numRuns: 2000 },
     );
   });

@@ -23,6 +23,7 @@ interface BatchState {
  * @returns the work that waits because of it
  */
 export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiting[]> {
+  if (await isUnderWay(sql, batchId)) return [];
   return await transaction(sql, async (tx) => {
     const [batch] = await tx<BatchState[]>`
       select id, status, stage, lease is not null as held, on_invalid as "onInvalid", file_fault as "fileFault",
@@ -46,6 +47,18 @@ export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiti
     }
     return [];
   });
+}
+
+/**
+ * Looked at without a lock, so that thousands of settlers do not queue for the batch's row: whoever sees an unsettled
+ * chunk may go, since its settler comes by here after its own commit.
+ */
+async function isUnderWay(sql: Sql, batchId: string): Promise<boolean> {
+  const [batch] = await sql`
+    select from batches b
+    where id = ${batchId} and status in ('validating', 'processing') and stage is null
+      and exists (select from chunks c where c.batch_id = b.id and c.status <> 'settled')`;
+  return batch !== undefined;
 }
 
 async function isSettled(tx: Transaction, batchId: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { ChunkClaim, ChunkPhase, InputDescription, KnownOperations } from '../../engine/ports.ts';
 import type { Sql, Transaction } from './connect.ts';
@@ -6,8 +7,12 @@ import { transaction } from './transaction.ts';
 
 const STATUS_OF_PHASE = { validate: 'validating', process: 'processing' } as const;
 
-/** Batches whose waiting chunks were all taken between two statements; after so many the ticket is given up. */
-const MOST_TRIES = 5;
+/** Candidates that one claim looks at: each was emptied or locked by somebody else meanwhile. */
+const MOST_CANDIDATES = 5;
+
+/** A batch that is locked is being moved on, which takes milliseconds. Its ticket would be lost without a second look. */
+const MOST_LOOKS = 4;
+const BETWEEN_LOOKS_MS = 25;
 
 interface BatchPart {
   batchId: string;
@@ -44,44 +49,63 @@ export async function claimChunk(
   known: KnownOperations,
   batchId?: string,
 ): Promise<ChunkClaim | null> {
+  for (let look = 1; ; look += 1) {
+    const found = await lookOnce(session, leaseSeconds, phase, known, batchId);
+    if (found !== 'locked') return found;
+    if (look === MOST_LOOKS) return null;
+    await sleep(BETWEEN_LOOKS_MS);
+  }
+}
+
+async function lookOnce(
+  session: Sql,
+  leaseSeconds: number,
+  phase: ChunkPhase,
+  known: KnownOperations,
+  batchId?: string,
+): Promise<ChunkClaim | 'locked' | null> {
   return await transaction(session, async (tx) => {
     const passedOver: string[] = [];
-    while (passedOver.length < MOST_TRIES) {
-      const batch = await pickBatch(tx, phase, known, passedOver, batchId);
-      if (batch === null) return null;
-      const lease = randomUUID();
-      const chunk = await takeChunk(tx, batch.batchId, phase, lease, leaseSeconds);
-      if (chunk !== null) {
-        const { attempts, fault, ...range } = chunk;
-        return {
-          kind: 'chunk',
-          phase,
-          lease,
-          attempts,
-          ...batch,
-          range: fault === null ? range : { ...range, fault },
-        };
+    let locked = false;
+    while (passedOver.length < MOST_CANDIDATES) {
+      const candidate = await nextCandidate(tx, phase, known, passedOver, batchId);
+      if (candidate === undefined) break;
+      const batch = await lockBatch(tx, candidate, phase);
+      if (batch === undefined) {
+        locked = true;
+      } else {
+        const lease = randomUUID();
+        const chunk = await takeChunk(tx, candidate, phase, lease, leaseSeconds);
+        if (chunk !== undefined) return claimOf(phase, lease, batch, chunk);
       }
-      passedOver.push(batch.batchId);
+      passedOver.push(candidate);
     }
-    return null;
+    return locked ? 'locked' : null;
   });
 }
 
-/** The batch is locked `for share`: it cannot leave the phase before the claim is committed. */
-async function pickBatch(
+function claimOf(phase: ChunkPhase, lease: string, batch: BatchPart, chunk: ChunkPart): ChunkClaim {
+  const { attempts, fault, ...range } = chunk;
+  return {
+    kind: 'chunk',
+    phase,
+    lease,
+    attempts,
+    ...batch,
+    range: fault === null ? range : { ...range, fault },
+  };
+}
+
+async function nextCandidate(
   tx: Transaction,
   phase: ChunkPhase,
   known: KnownOperations,
   passedOver: string[],
   batchId?: string,
-): Promise<BatchPart | null> {
-  const [batch] = await tx<BatchPart[]>`
+): Promise<string | undefined> {
+  const [candidate] = await tx<{ id: string }[]>`
     with busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id)
-    select b.id as "batchId", b.account_id as "accountId", b.user_name as "userName", b.operation,
-      b.operation_version as "operationVersion", b.settings, b.on_invalid as "onInvalid",
-      b.input_key as "inputKey", b.read, b.chunk_count as "chunkCount"
-    from batches b left join busy on busy.account_id = b.account_id
+    select b.id from batches b left join busy on busy.account_id = b.account_id
     where b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null
       and (b.operation, b.operation_version) in (
         select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
@@ -91,8 +115,19 @@ async function pickBatch(
         select from chunks c
         where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp())
     order by coalesce(busy.n, 0), b.created_at, b.id
-    limit 1 for share of b skip locked`;
-  return batch ?? null;
+    limit 1`;
+  return candidate?.id;
+}
+
+/** Locked `for share` in its status, a batch cannot leave the phase before the claim is committed. */
+async function lockBatch(tx: Transaction, id: string, phase: ChunkPhase): Promise<BatchPart | undefined> {
+  const [batch] = await tx<BatchPart[]>`
+    select id as "batchId", account_id as "accountId", user_name as "userName", operation,
+      operation_version as "operationVersion", settings, on_invalid as "onInvalid", input_key as "inputKey", read,
+      chunk_count as "chunkCount"
+    from batches where id = ${id} and status = ${STATUS_OF_PHASE[phase]} and stage is null
+    for share skip locked`;
+  return batch;
 }
 
 async function takeChunk(
@@ -101,7 +136,7 @@ async function takeChunk(
   phase: ChunkPhase,
   lease: string,
   leaseSeconds: number,
-): Promise<ChunkPart | null> {
+): Promise<ChunkPart | undefined> {
   const [chunk] = await tx<ChunkPart[]>`
     update chunks set
       status = 'running', lease = ${lease}, attempts = attempts + 1,
@@ -114,5 +149,5 @@ async function takeChunk(
       order by number limit 1 for update skip locked)
     returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
       attempts`;
-  return chunk ?? null;
+  return chunk;
 }

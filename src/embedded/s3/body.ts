@@ -99,7 +99,7 @@ async function* bodyChunks(
 
 async function* rawChunks({ http }: S3Request): AsyncGenerator<Buffer> {
   try {
-    // The connection outlives a refused body: the answer still has to go out on it.
+    // What is left of a refused body is drained after the answer, which a destroyed request could not be.
     yield* http.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   } catch (error) {
     throw new ClientGone('the client disconnected while it was sending', { cause: error });
