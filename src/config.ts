@@ -216,11 +216,14 @@ export function readConfig(env: Environment): Config {
     try {
       values[name] = it.parse(value);
     } catch (error) {
-      problems.push(`${name} ${(error as Error).message}${it.secret ? '' : `, not ${JSON.stringify(value)}`}`);
+      problems.push(
+        `${name} ${(error as Error).message}${it.secret ? '' : `, not ${JSON.stringify(value)}`}`,
+      );
     }
   }
   for (const name of Object.keys(env)) {
-    if (name.startsWith('SHEAF_') && !Object.hasOwn(SETTINGS, name)) problems.push(`${name} is not a setting`);
+    if (name.startsWith('SHEAF_') && !Object.hasOwn(SETTINGS, name))
+      problems.push(`${name} is not a setting`);
   }
   if ((values.AWS_ACCESS_KEY_ID === undefined) !== (values.AWS_SECRET_ACCESS_KEY === undefined)) {
     problems.push('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together');
@@ -232,7 +235,8 @@ export function readConfig(env: Environment): Config {
 /** The table of the README. */
 export function settingsTable(): string {
   const rows = Object.entries<Setting<unknown>>(SETTINGS).map(
-    ([name, it]) => `| \`${name}\` | ${it.doc} | ${it.default === undefined ? it.otherwise : `\`${it.default}\``} |`,
+    ([name, it]) =>
+      `| \`${name}\` | ${it.doc} | ${it.default === undefined ? it.otherwise : `\`${it.default}\``} |`,
   );
   return ['| setting | what it does | default |', '|---|---|---|', ...rows].join('\n');
 }
@@ -240,7 +244,8 @@ export function settingsTable(): string {
 /** `.env.example`: every setting with its default, commented out. */
 export function environmentExample(): string {
   const entries = Object.entries<Setting<unknown>>(SETTINGS).map(
-    ([name, it]) => `# ${it.doc}${it.default === undefined ? ` Default: ${it.otherwise}.` : ''}\n# ${name}=${it.default ?? ''}\n`,
+    ([name, it]) =>
+      `# ${it.doc}${it.default === undefined ? ` Default: ${it.otherwise}.` : ''}\n# ${name}=${it.default ?? ''}\n`,
   );
   return entries.join('\n');
 }

@@ -65,7 +65,8 @@ export function s3Setting(config: Config): Locations['s3'] | undefined {
     region: config.S3_REGION,
     bucket: config.S3_BUCKET,
     ...(publicEndpoint !== undefined && { publicEndpoint }),
-    ...(accessKeyId !== undefined && secretAccessKey !== undefined && { credentials: { accessKeyId, secretAccessKey } }),
+    ...(accessKeyId !== undefined &&
+      secretAccessKey !== undefined && { credentials: { accessKeyId, secretAccessKey } }),
   };
 }
 

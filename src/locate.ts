@@ -25,7 +25,9 @@ export async function locateServices(config: Config): Promise<Locations> {
     });
   if (databaseUrl === undefined || store === undefined) {
     const missing = databaseUrl === undefined ? 'DATABASE_URL' : 'S3_ENDPOINT';
-    throw new Error(`${missing} is not set, and nothing runs on ${config.SHEAF_DATA_DIR}: set it, or run npm start`);
+    throw new Error(
+      `${missing} is not set, and nothing runs on ${config.SHEAF_DATA_DIR}: set it, or run npm start`,
+    );
   }
   return { databaseUrl, s3: store, ...(named.redisUrl !== undefined && { redisUrl: named.redisUrl }) };
 }

@@ -10,7 +10,8 @@ await runUntilStopped(async () => {
     `  docs       ${running.url}/docs`,
     `  data       ${running.dataDirectory}`,
   ];
-  if (running.adminKeyCreated) lines.push(`  admin key  ${running.adminKey}   (printed this once; kept in admin-key there)`);
+  if (running.adminKeyCreated)
+    lines.push(`  admin key  ${running.adminKey}   (printed this once; kept in admin-key there)`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return running;
 });

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { startWorkers } from '../workers/start-workers.ts';
 import { serveApi } from './api/serve.ts';
 import { type Environment, readConfig } from './config.ts';
-import { startEmbedded } from './embedded-services.ts';
 import { type DataDirectory, openDataDirectory } from './embedded/data-directory.ts';
 import { removeServices, writeServices } from './embedded/services-file.ts';
+import { startEmbedded } from './embedded-services.ts';
 import { openLog } from './log.ts';
 import { type Locations, migrate, openServices } from './services.ts';
 
@@ -27,16 +27,11 @@ export interface Running {
  * @param options.overrides settings that win over the environment
  * @throws {Error} with what to change: wrong settings, the data directory in use, the port taken
  */
-export async function startAll(options: {
-  env: Environment;
-  overrides?: Environment;
-}): Promise<Running> {
+export async function startAll(options: { env: Environment; overrides?: Environment }): Promise<Running> {
   const config = readConfig({ ...options.env, ...options.overrides });
   const log = openLog(config);
   const opened: (() => Promise<void>)[] = [];
-  const close = once(async () => {
-    for (const closer of opened.reverse()) await closer();
-  });
+  const close = once(() => closeAll(opened.reverse()));
   try {
     const directory = await openDataDirectory(config.SHEAF_DATA_DIR);
     opened.push(() => directory.close());
@@ -48,7 +43,11 @@ export async function startAll(options: {
     const workers = await startWorkers(services, config);
     opened.push(() => workers.stop());
     const key = await adminKey(config.SHEAF_ADMIN_KEY, directory);
-    const api = await serveApi(services, { adminKey: key.value, host: config.SHEAF_HOST, port: config.SHEAF_PORT });
+    const api = await serveApi(services, {
+      adminKey: key.value,
+      host: config.SHEAF_HOST,
+      port: config.SHEAF_PORT,
+    });
     opened.push(() => api.close());
     await writeServices(directory.path, describe(api.url, embedded.locations));
     opened.push(() => removeServices(directory.path));
@@ -64,6 +63,20 @@ export async function startAll(options: {
     await close.call();
     throw error;
   }
+}
+
+/** Every part is closed, also when one before it cannot be: PostgreSQL must not be left behind. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  const troubles: unknown[] = [];
+  for (const closer of closers) {
+    try {
+      await closer();
+    } catch (error) {
+      troubles.push(error);
+    }
+  }
+  if (troubles.length > 0)
+    throw new AggregateError(troubles, `stopping was not orderly: ${troubles.join('; ')}`);
 }
 
 async function adminKey(given: string | undefined, directory: DataDirectory) {

@@ -18,7 +18,7 @@ export function parseDecimal(text: string): number | 'inexact' | null {
   return value;
 }
 
-/** Without a regular expression for the zeros at the end: it takes hours for a cell of 1 MiB that is full of zeros. */
+/** Without a regular expression for the zeros at the end: it takes 20 minutes for a cell of 1 MiB of zeros. */
 function significantDigits(text: string): number {
   const digits = text.replace(/[eE].*$/, '').replace(/[+\-.]/g, '');
   const first = digits.search(/[1-9]/);
@@ -45,7 +45,7 @@ export function multiplesOf(step: number): (value: number) => boolean {
   const scaledStep = scaled(step, decimals);
   const byDigits = (value: number) =>
     decimalsOf(value) <= decimals && scaled(value, decimals) % scaledStep === 0n;
-  const [scale, whole] = [10 ** decimals, Number(scaledStep)];
+  const [scale, whole] = [Number(`1e${decimals}`), Number(scaledStep)];
   if (scale > 1e22 || whole > 1e15) return byDigits;
   return (value) => {
     // Up to 15 digits one division, correctly rounded, tells whether these are the value's digits: 30 times as fast.

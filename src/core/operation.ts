@@ -104,11 +104,15 @@ export function defineOperation<I extends TObject, O extends TObject, S extends 
   }
   try {
     leafFields(definition.input);
+    const checkSettings = compileSchema(definition.settings, { useDefaults: true });
+    const [unset] = checkSettings({});
+    if (unset !== undefined)
+      throw new Error(`the setting ${unset.field} ${unset.message}: give it a default`);
     return {
       ...definition,
       limits: definition.limits ?? {},
       checkInput: compileSchema(definition.input),
-      checkSettings: compileSchema(definition.settings, { useDefaults: true }),
+      checkSettings,
     };
   } catch (error) {
     throw problem(error instanceof Error ? error.message : String(error));

@@ -3,6 +3,7 @@ import { type Field, leafFields } from './field.ts';
 import { parseDecimal } from './number.ts';
 import type { Operation } from './operation.ts';
 import { type RecordError, shortened } from './result.ts';
+import { MOST_ERRORS } from './schema.ts';
 
 /** Which field each column of a file fills; `null` for a column that names none, which is ignored and listed. */
 export interface ColumnBinding {
@@ -106,7 +107,9 @@ export class RecordReader {
       const column = error.field === undefined ? undefined : this.#columnOf.get(error.field);
       errors.push(column === undefined ? error : { ...error, column });
     }
-    return errors.length === 0 ? { input, errors: [] } : { input: null, errors };
+    return errors.length === 0
+      ? { input, errors: [] }
+      : { input: null, errors: errors.slice(0, MOST_ERRORS) };
   }
 
   /** What the file calls a field, for errors that a handler gives. */

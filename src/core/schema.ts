@@ -9,7 +9,7 @@ import { type RecordError, shortened } from './result.ts';
 export type SchemaCheck = (value: unknown) => RecordError[];
 
 /** A record that breaks every rule is told its first twenty broken ones. */
-const MOST_ERRORS = 20;
+export const MOST_ERRORS = 20;
 
 const ajvs = { plain: makeAjv(false), defaults: makeAjv(true) };
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { RetryableFault } from '../core/errors.ts';
 import type { ResultLine } from '../core/result.ts';
 import { partKey } from './keys.ts';
 import type { ChunkClaim, ObjectStore } from './ports.ts';
@@ -17,9 +18,14 @@ export async function putPart(
   const sha256 = createHash('sha256').update(body).digest('hex');
   const key = partKey(claim.batchId, claim.phase, claim.range.number, claim.lease, sha256);
   const deadline = AbortSignal.timeout(options.leaseSeconds * DEADLINE_SHARE_OF_LEASE * 1000);
-  await objects.put(key, body, {
-    contentType: 'application/x-ndjson',
-    signal: AbortSignal.any([options.signal, deadline]),
-  });
+  try {
+    await objects.put(key, body, {
+      contentType: 'application/x-ndjson',
+      signal: AbortSignal.any([options.signal, deadline]),
+    });
+  } catch (error) {
+    if (!deadline.aborted) throw error;
+    throw new RetryableFault('the object store took too long to store a part', { cause: error });
+  }
   return key;
 }

@@ -107,8 +107,8 @@ function metadataProblems(metadata: Record<string, unknown>): FieldProblem[] {
     const message = `takes ${bytes} bytes as JSON; at most ${LARGEST_METADATA} are kept`;
     problems.push({ pointer: '/metadata', code: 'too_large', message });
   }
-  // PostgreSQL's jsonb holds no NUL (PostgreSQL documentation, 8.14).
-  if (JSON.stringify(metadata).includes('\\u0000')) {
+  // PostgreSQL's jsonb holds no NUL (PostgreSQL documentation, 8.14); `\\u0000` after an escaped backslash is text.
+  if (JSON.stringify(metadata).replaceAll('\\\\', '').includes('\\u0000')) {
     problems.push({ pointer: '/metadata', code: 'nul_character', message: 'holds a NUL character' });
   }
   return problems;

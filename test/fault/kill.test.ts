@@ -69,7 +69,11 @@ async function expectEachRecordOnce(id: string, prefix: string): Promise<void> {
   await sheaf.client.download(all!, path);
   const text = await readFile(path);
   expect(createHash('sha256').update(text).digest('hex')).toBe(all?.sha256);
-  const lines = text.toString().trimEnd().split('\n').map((line) => JSON.parse(line));
+  const lines = text
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   expect(lines.map((line) => line.record)).toEqual(Array.from({ length: RECORDS }, (_, n) => n + 1));
   expect(lines.every((line, n) => line.output.learner_id === `${prefix}${n}`)).toBe(true);
   // Created, and not found there by a second attempt whose first one had committed.
@@ -87,7 +91,10 @@ async function expectEachRecordOnce(id: string, prefix: string): Promise<void> {
 describe('kill -9 of the whole program', () => {
   it('in the middle of processing: each record is there once, in the table and in the results', async () => {
     const id = await submit('p');
-    const before = await when(id, ({ status, counts }) => status === 'processing' && counts.succeeded >= 2000);
+    const before = await when(
+      id,
+      ({ status, counts }) => status === 'processing' && counts.succeeded >= 2000,
+    );
     expect(before.counts.succeeded).toBeLessThan(RECORDS);
     await restart();
     await expectEachRecordOnce(id, 'p');
@@ -97,8 +104,19 @@ describe('kill -9 of the whole program', () => {
     const id = await submit('s');
     for (const stage of ['copying', 'validating', 'writing_results']) {
       // A stage may be over before it is seen; then the strike falls into the one after it.
-      const order = ['new', 'copying', 'copied', 'validating', 'processing', 'processed', 'writing_results', 'completed'];
-      const struck = await when(id, ({ status }) => order.indexOf(status) >= order.indexOf(stage)).catch(() => null);
+      const order = [
+        'new',
+        'copying',
+        'copied',
+        'validating',
+        'processing',
+        'processed',
+        'writing_results',
+        'completed',
+      ];
+      const struck = await when(id, ({ status }) => order.indexOf(status) >= order.indexOf(stage)).catch(
+        () => null,
+      );
       if (struck !== null && !struck.results_ready) await restart();
     }
     await expectEachRecordOnce(id, 's');

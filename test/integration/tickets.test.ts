@@ -14,7 +14,10 @@ it('no ticket is served in vain: many small chunks on many hands need no sweep t
     [1, 2, 3, 4].map(async (n) => await sheaf.submit(await sheaf.upload(`learner_id\n${rows(n)}\n`))),
   );
   for (const id of ids) {
-    expect(await sheaf.ended(id)).toMatchObject({ status: 'completed', counts: { total: 60, succeeded: 60 } });
+    expect(await sheaf.ended(id)).toMatchObject({
+      status: 'completed',
+      counts: { total: 60, succeeded: 60 },
+    });
   }
   await sheaf.close();
 });

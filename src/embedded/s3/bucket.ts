@@ -22,9 +22,9 @@ interface PendingChange {
 /**
  * One bucket: a journal of small records (keys, metadata, multipart uploads) that is held in memory as a sorted
  * index, and immutable data files that it names. So a listing reads no file at all, whatever the number of
- * objects, and a put is durable after two fsyncs of its own and one that it shares: its data file, then, for all
- * puts that wait at that moment, the directory and one journal line. At 100,000 objects the index takes
- * 100 MB of memory and is read at start in 0.8 s; a page of 1,000 keys takes 20 ms.
+ * objects. A put is durable after one fsync of its own, of the data file, and two that it shares with all that
+ * wait at that moment: the directory's and the journal's. Measured at 100,000 objects: 61 MB of heap, read at
+ * start in 0.8 s, 1.4 ms for a page of 1,000 keys, 1 ms for 500 common prefixes.
  */
 export class Bucket {
   readonly name: string;

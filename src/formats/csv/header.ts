@@ -35,6 +35,11 @@ export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offse
     const message = `Column ${row.misplacedIn} of the header row has a quote where RFC 4180 allows none`;
     return { header: null, fault: fault('file_header_malformed', message) };
   }
+  const nul = row.cells.findIndex((cell) => cell.includes('\0'));
+  if (nul !== -1) {
+    const message = `Column ${nul + 1} of the header row holds a NUL character; is this a text file?`;
+    return { header: null, fault: fault('file_header_malformed', message) };
+  }
   const header = row.cells.map((cell) => cell.trim());
   const problem = emptyName(header) ?? repeatedName(header) ?? reservedName(header);
   return problem ? { header, fault: fault(...problem) } : { header };

@@ -1,36 +1,9 @@
-import { iso31661 } from 'iso-3166';
 import Type, { type Static } from 'typebox';
 import { defineOperation, type OperationRecord } from '../../core/operation.ts';
 import { failed, type RecordResult, succeeded } from '../../core/result.ts';
 import type { TransactionSql } from '../../core/sql.ts';
+import { type LearnerInput, learnerInput } from './learner-input.ts';
 import { addKeysTaken, insertLearners, type TakenKeys, updateLearners } from './learner-store.ts';
-
-const input = Type.Object(
-  {
-    learner_id: Type.String({ minLength: 1, maxLength: 64, description: 'The key; unique in the account' }),
-    email: Type.Optional(
-      Type.String({ format: 'email', description: 'Unique in the account where given, whatever its case' }),
-    ),
-    given_name: Type.Optional(Type.String({ maxLength: 200 })),
-    family_name: Type.Optional(Type.String({ maxLength: 200 })),
-    birth_date: Type.Optional(Type.String({ format: 'date', description: 'ISO 8601: 1999-12-31' })),
-    phone: Type.Optional(Type.String({ maxLength: 32, description: 'Kept as written: leading zeros and +' })),
-    country: Type.Optional(
-      Type.Unsafe<string>({
-        type: 'string',
-        enum: iso31661.map((country) => country.alpha2),
-        description: 'ISO 3166-1 alpha-2',
-      }),
-    ),
-    score: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 100, multipleOf: 0.01, description: 'Up to two decimals' }),
-    ),
-    joined_at: Type.Optional(
-      Type.String({ format: 'date-time', description: 'RFC 3339, with its zone: 2026-01-31T08:00:00+01:00' }),
-    ),
-  },
-  { additionalProperties: false },
-);
 
 const output = Type.Object(
   { learner_id: Type.String(), action: Type.Union([Type.Literal('created'), Type.Literal('updated')]) },
@@ -50,7 +23,6 @@ const settings = Type.Object(
   { additionalProperties: false },
 );
 
-export type LearnerInput = Static<typeof input>;
 type LearnerOutput = Static<typeof output>;
 type LearnerResult = RecordResult<LearnerOutput>;
 
@@ -63,7 +35,7 @@ export const createLearner = defineOperation({
   version: 1,
   title: 'Create learners',
   description: 'Creates a learner from each record; with on_duplicate: update, updates those that exist.',
-  input,
+  input: learnerInput,
   output,
   settings,
   failures: {

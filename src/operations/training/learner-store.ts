@@ -1,5 +1,5 @@
 import type { TransactionSql } from '../../core/sql.ts';
-import type { LearnerInput } from './create-learner.ts';
+import type { LearnerInput } from './learner-input.ts';
 
 /** Statements for many learners at once. Each goes through its rows in key order, so that two never wait crosswise. */
 
