@@ -1,4 +1,3 @@
-import type { BatchStatus } from '../core/batch.ts';
 import type { BatchRow, InputDescription } from '../engine/ports.ts';
 import { progressOf } from '../engine/progress.ts';
 import type { Batch } from './schemas/batch.ts';
@@ -9,13 +8,13 @@ export function batchView(row: BatchRow, now: number): Batch {
   return {
     batch: row.id,
     operation: row.operation,
-    status: row.status as BatchStatus,
+    status: row.status,
     status_reason: row.statusReason,
     hash: row.hash,
     metadata: row.metadata,
     created_ts: milliseconds(row.createdAt),
     updated_ts: milliseconds(row.updatedAt),
-    statuses: row.statuses.map(({ status, ts }) => ({ status: status as BatchStatus, ts: milliseconds(ts) })),
+    statuses: row.statuses.map(({ status, ts }) => ({ status, ts: milliseconds(ts) })),
     counts: row.counts,
     progress: progressOf(row, now),
     handler: row.uploadId,

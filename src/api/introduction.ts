@@ -1,11 +1,11 @@
 import {
   BATCH_REASONS,
+  FIELD_ERRORS,
   FILE_ERRORS,
   RECORD_ERRORS,
   REQUEST_ERRORS,
   type RequestErrorCode,
 } from '../core/errors.ts';
-import { FIELD_ERRORS } from './field-errors.ts';
 import { statusOf } from './problem.ts';
 
 export const TAGS = [

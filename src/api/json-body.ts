@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
-import { type FieldErrorCode, memberPointer } from './field-errors.ts';
+import { type FieldErrorCode, type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
+import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
 
 /** Deeper than anyone means it, and shallow enough for every recursive function that meets the value later. */

@@ -1,5 +1,5 @@
 import type { RouteOptions } from 'fastify';
-import { REQUEST_ERRORS, RequestError, type RequestErrorCode } from '../core/errors.ts';
+import { type FieldProblem, REQUEST_ERRORS, RequestError, type RequestErrorCode } from '../core/errors.ts';
 import { PROBLEM_TYPE, problemHeaders, problemOf, statusOf } from './problem.ts';
 import { reference } from './schemas/component.ts';
 import { ProblemSchema } from './schemas/problem.ts';
@@ -46,7 +46,7 @@ function problemResponse(codes: RequestErrorCode[]): object {
 }
 
 function exampleOf(code: RequestErrorCode): object {
-  const places =
+  const places: FieldProblem[] =
     code === 'invalid_request'
       ? [{ pointer: '/handlr', code: 'unknown_field', message: 'is not known; there are handler, operation' }]
       : [];

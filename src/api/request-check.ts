@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import type { FastifySchemaCompiler } from 'fastify';
-import { type FieldProblem, invalidRequest } from '../core/errors.ts';
+import { type FieldErrorCode, type FieldProblem, invalidRequest } from '../core/errors.ts';
 import { shortened } from '../core/result.ts';
-import { type FieldErrorCode, memberPointer } from './field-errors.ts';
+import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
 import type { Component } from './schemas/component.ts';
 import { UUID } from './uuid.ts';

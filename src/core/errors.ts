@@ -69,6 +69,7 @@ export const RECORD_ERRORS = {
   too_long: 'The value is longer than allowed',
   invalid_format: 'The value does not have the form that the field asks for',
   not_allowed: 'The value is not one of those allowed',
+  unknown_field: 'The operation has no such field',
   out_of_range: 'The number or the length is outside the allowed range',
   too_precise: 'The number has more decimals than allowed',
   nul_character: 'The value holds a NUL character, which cannot be stored',
@@ -97,10 +98,40 @@ export const BATCH_REASONS = {
 
 export type BatchReasonCode = keyof typeof BATCH_REASONS;
 
+/**
+ * The codes that `errors[]` of `invalid_request` may carry, besides those of `RECORD_ERRORS`, which the settings of an
+ * operation are checked with. The first part is found at the API’s edge, the second by `engine/`.
+ */
+export const FIELD_ERRORS = {
+  required: 'A field that is needed is not given',
+  unknown_field: 'There is no such field or parameter here; nothing that is not known is ignored',
+  unknown_header: 'The header asks for something that this server does not do yet',
+  invalid_type: 'The value has another type than the field',
+  invalid_format: 'The value, or the name of a key, does not have the form that the field asks for',
+  invalid_cursor: 'The cursor is not one that a page named',
+  not_allowed: 'The value is not one of those allowed',
+  too_short: 'The value is shorter than allowed',
+  too_long: 'The value is longer than allowed',
+  out_of_range: 'The number is outside the allowed range',
+  too_many: 'There are more keys than allowed',
+  too_deep: 'Arrays and objects are nested deeper than allowed',
+  too_precise: 'The number cannot be kept exactly; send it as a string',
+  nul_character: 'The text holds a NUL character, which cannot be stored',
+  not_text: 'The text holds half of a surrogate pair, which is no character',
+  reserved_name: 'A key has a name that is not allowed',
+  invalid: 'The value breaks another rule of the schema',
+
+  unknown_operation: 'There is no such operation',
+  field_mapped_twice: 'Two columns are mapped to the same field',
+  too_large: 'The value, or what it stands for, is larger than the limit',
+} as const;
+
+export type FieldErrorCode = keyof typeof FIELD_ERRORS;
+
 export interface FieldProblem {
   /** JSON pointer (RFC 6901) into the request, e.g. `/mapping/Name`. */
   pointer: string;
-  code: string;
+  code: FieldErrorCode | RecordErrorCode;
   message: string;
 }
 

@@ -1,12 +1,15 @@
 import { Ajv2020, type ErrorObject, type Format } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { TObject } from 'typebox';
+import type { RecordErrorCode } from './errors.ts';
 import { isEmail, isIsoDate, isIsoDateTime } from './format.ts';
 import { multiplesOf } from './number.ts';
 import { type RecordError, shortened } from './result.ts';
 
 /** Checks a value; an empty array means that it is good. With `useDefaults` it fills the value in. */
-export type SchemaCheck = (value: unknown) => RecordError[];
+export type SchemaCheck = (value: unknown) => SchemaError[];
+
+export type SchemaError = RecordError & { code: RecordErrorCode };
 
 /** A record that breaks every rule is told its first twenty broken ones. */
 export const MOST_ERRORS = 20;
@@ -42,11 +45,11 @@ export function compileSchema(schema: TObject, options: { useDefaults?: boolean 
   };
 }
 
-function inPlainWords(error: ErrorObject): RecordError {
+function inPlainWords(error: ErrorObject): SchemaError {
   const parent = error.instancePath.slice(1).split('/').map(unescapeToken).join('.');
   const child = (name: unknown) => (parent === '' ? String(name) : `${parent}.${String(name)}`);
-  const about = (code: string, message: string, field = parent): RecordError => {
-    const plain: RecordError = { code, message };
+  const about = (code: RecordErrorCode, message: string, field = parent): SchemaError => {
+    const plain: SchemaError = { code, message };
     if (field !== '') plain.field = field;
     if (code !== 'required') plain.value = shortened(error.data);
     return plain;
@@ -80,7 +83,7 @@ function inPlainWords(error: ErrorObject): RecordError {
     case 'const':
       return about('not_allowed', `must be ${oneOf(error)}`);
     case 'additionalProperties':
-      return about('not_allowed', 'is not a known field', child(error.params.additionalProperty));
+      return about('unknown_field', 'is not a known field', child(error.params.additionalProperty));
     default:
       return about('invalid', error.message ?? 'breaks a rule of the schema');
   }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Counts, OnInvalid, Stage, StatusReason } from '../core/batch.ts';
+import type { BatchStatus, Counts, OnInvalid, Stage, StatusReason } from '../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../core/errors.ts';
 import type { ColumnBinding } from '../core/record.ts';
@@ -120,7 +120,7 @@ export interface NewBatch {
   userName: string;
   operation: string;
   operationVersion: number;
-  settings: unknown;
+  settings: Record<string, unknown>;
   mapping: Record<string, string>;
   onInvalid: OnInvalid;
   metadata: Record<string, unknown>;
@@ -133,10 +133,10 @@ export interface BatchRow {
   id: string;
   accountId: string;
   operation: string;
-  status: string;
+  status: BatchStatus;
   statusReason: StatusReason | null;
-  failedFrom: string | null;
-  statuses: { status: string; ts: number }[];
+  failedFrom: BatchStatus | null;
+  statuses: { status: BatchStatus; ts: number }[];
   hash: string | null;
   metadata: Record<string, unknown>;
   settings: Record<string, unknown>;
@@ -157,8 +157,8 @@ export interface BatchRow {
 }
 
 export interface BatchStore {
-  /** Writes the batch in `new`. @throws {RequestError} upload_used, upload_in_use, upload_expired */
-  create(batch: NewBatch): Promise<void>;
+  /** Writes the batch in `new`, and answers it so. @throws {RequestError} upload_used, upload_in_use, upload_expired */
+  create(batch: NewBatch): Promise<BatchRow>;
   find(accountId: string, id: string): Promise<BatchRow | null>;
   /** Newest first; `before` is the id of the last batch of the page before. */
   list(accountId: string, page: { limit: number; before?: string }): Promise<BatchRow[]>;

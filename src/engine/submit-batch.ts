@@ -5,7 +5,15 @@ import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.
 import { leafFields } from '../core/field.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
-import type { BatchStore, ObjectHead, ObjectStore, Upload, UploadStore, WorkQueue } from './ports.ts';
+import type {
+  BatchRow,
+  BatchStore,
+  ObjectHead,
+  ObjectStore,
+  Upload,
+  UploadStore,
+  WorkQueue,
+} from './ports.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface BatchRequest {
@@ -18,6 +26,8 @@ export interface BatchRequest {
   settings?: Record<string, unknown>;
 }
 
+/** Operations that a message names before it points to the list. */
+const MOST_NAMES = 20;
 const LARGEST_METADATA = 16 * 1024;
 
 export interface SubmitBatch {
@@ -33,7 +43,7 @@ export interface SubmitBatch {
 /**
  * Accepts a batch: everything that the request and a HEAD of the upload can tell is told here; the rest shows while
  * the batch runs.
- * @returns the id of the batch, which is committed in `new`
+ * @returns the batch, which is committed in `new`
  * @throws {RequestError} invalid_request, forbidden, handler_not_found, upload_missing, upload_used, upload_in_use,
  *   upload_expired, file_too_large
  */
@@ -41,7 +51,7 @@ export async function submitBatch(
   engine: SubmitBatch,
   caller: Caller,
   request: BatchRequest,
-): Promise<string> {
+): Promise<BatchRow> {
   const operation = checkRequest(engine.operations, request);
   if (!isAllowed(caller.statements, operation.name)) {
     throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${operation.name}`);
@@ -53,7 +63,7 @@ export async function submitBatch(
   const id = uuidv7();
   const settings = { ...request.settings };
   operation.checkSettings(settings);
-  await engine.batches.create({
+  const batch = await engine.batches.create({
     id,
     accountId: caller.accountId,
     uploadId: upload.id,
@@ -74,13 +84,14 @@ export async function submitBatch(
     .catch((error: unknown) =>
       engine.log.warn({ err: error, batch: id }, 'no ticket; the sweep will find the batch'),
     );
-  return id;
+  return batch;
 }
 
 function checkRequest(operations: OperationRegistry, request: BatchRequest): Operation {
   const operation = operations.get(request.operation);
   if (operation === undefined) {
-    const known = operations.list().map(({ name }) => name);
+    const names = operations.list().map(({ name }) => name);
+    const known = names.length > MOST_NAMES ? [...names.slice(0, MOST_NAMES), '…'] : names;
     throw invalidRequest({
       pointer: '/operation',
       code: 'unknown_operation',

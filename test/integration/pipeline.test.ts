@@ -255,7 +255,7 @@ describe('an upload', () => {
     const submit = sheaf.services.batches.create;
     sheaf.services.batches.create = async (batch) => {
       await sheaf.services.objects.put(key, Buffer.from(csv('w2,,,')));
-      await submit(batch);
+      return await submit(batch);
     };
     try {
       const batch = await sheaf.ended(await sheaf.submit(handler));

@@ -111,8 +111,9 @@ export async function openTestSheaf(
       return handler;
     },
 
-    submit: (handler, request = {}) =>
-      submitBatch(services, caller, { handler, operation: 'create_learner', ...request }),
+    async submit(handler, request = {}) {
+      return (await submitBatch(services, caller, { handler, operation: 'create_learner', ...request })).id;
+    },
 
     async run(body, request) {
       return await sheaf.ended(await sheaf.submit(await sheaf.upload(body), request));

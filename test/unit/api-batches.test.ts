@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCursor } from '../../src/api/cursor.ts';
+import { TERMINAL_STATUSES } from '../../src/core/batch.ts';
 import type { BatchRow, ResultFile } from '../../src/engine/ports.ts';
 import { apiInMemory, filledUpload, someBatch, type World } from './api-memory.ts';
 
@@ -76,14 +77,11 @@ describe('Retry-After', () => {
     expect(Number(header)).toBeLessThanOrEqual(Number(expected));
   });
 
-  test.each(['completed', 'failed', 'cancelled', 'hash_mismatch', 'validation_failed'])(
-    'not of %s',
-    async (status) => {
-      const response = await world.get(`/batches/${await someBatch(world, { status })}`);
-      expect(response.headers).not.toHaveProperty('retry-after');
-      expect(response.json().progress).toBeNull();
-    },
-  );
+  test.each(TERMINAL_STATUSES)('not of %s', async (status) => {
+    const response = await world.get(`/batches/${await someBatch(world, { status })}`);
+    expect(response.headers).not.toHaveProperty('retry-after');
+    expect(response.json().progress).toBeNull();
+  });
 });
 
 describe('pages', () => {
@@ -167,7 +165,7 @@ describe('results', () => {
   test.each([
     ['processing', 'ask again'],
     ['hash_mismatch', 'no result files'],
-  ])('of a batch in %s: 409', async (status, saying) => {
+  ] as const)('of a batch in %s: 409', async (status, saying) => {
     const response = await world.get(`/batches/${await someBatch(world, { status })}/results`);
     expect(response.json()).toMatchObject({ status: 409, code: 'results_not_ready' });
     expect(response.json().detail).toContain(saying);

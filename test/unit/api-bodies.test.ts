@@ -49,7 +49,7 @@ describe('fields that are not known', () => {
   });
 
   test('in the settings of the operation', async () => {
-    expect(await refused({ settings: { depth: 1 } })).toEqual([['/settings/depth', 'not_allowed']]);
+    expect(await refused({ settings: { depth: 1 } })).toEqual([['/settings/depth', 'unknown_field']]);
   });
 
   test('in a query: a filter that is not there would be an answer to another question', async () => {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { FIELD_ERRORS } from '../../src/api/field-errors.ts';
 import { introduction } from '../../src/api/introduction.ts';
 import { statusOf } from '../../src/api/problem.ts';
 import {
   BATCH_REASONS,
+  FIELD_ERRORS,
   FILE_ERRORS,
   RECORD_ERRORS,
   REQUEST_ERRORS,

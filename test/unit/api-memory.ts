@@ -142,7 +142,9 @@ function servicesOf(world: World): ApiServices {
     batches: {
       create: async (batch) => {
         asked();
-        world.batches.set(batch.id, batchRow(batch));
+        const row = batchRow(batch);
+        world.batches.set(batch.id, row);
+        return row;
       },
       find: async (accountId, id) => {
         asked();

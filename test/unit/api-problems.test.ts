@@ -148,7 +148,7 @@ describe('what is said besides the body', () => {
   test('at most twenty places are listed', () => {
     const errors = Array.from({ length: 30 }, (_, index) => ({
       pointer: `/${index}`,
-      code: 'invalid',
+      code: 'invalid' as const,
       message: 'is',
     }));
     const problem = problemOf(new RequestError('invalid_request', 'a very long text', errors));

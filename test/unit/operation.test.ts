@@ -34,7 +34,7 @@ describe('defineOperation', () => {
     expect(operation.checkSettings(settings)).toEqual([]);
     expect(settings).toEqual({ loud: false });
     expect(operation.checkSettings({ louder: true })).toMatchObject([
-      { code: 'not_allowed', field: 'louder' },
+      { code: 'unknown_field', field: 'louder' },
     ]);
   });
 

@@ -5,7 +5,7 @@ import { progressOf } from '../../src/engine/progress.ts';
 
 const START = 1_795_300_000;
 
-function batch(given: Partial<BatchRow> & { status: string; total?: number | null }): BatchRow {
+function batch(given: Partial<BatchRow> & { status: BatchRow['status']; total?: number | null }): BatchRow {
   const { total = null, ...rest } = given;
   return {
     id: 'b1',
@@ -51,13 +51,13 @@ describe('copying', () => {
     ['copying', 0, 5],
     ['copying', 400, 0],
     ['copying', 400, -3],
-  ])('%s: no rate after %i bytes in %i seconds', (status, progressDone, seconds) => {
+  ] as const)('%s: no rate after %i bytes in %i seconds', (status, progressDone, seconds) => {
     const progress = progressOf(batch({ status, uploadBytes: 1000, progressDone }), START + seconds);
     expect(progress).toMatchObject({ done: progressDone, of: 1000, per_second: null, seconds_left: null });
   });
 });
 
-describe.each(['validating', 'processing'])('%s', (status) => {
+describe.each(['validating', 'processing'] as const)('%s', (status) => {
   const at = (settled: number, recent: number, seconds: number, total: number | null = 10_000) =>
     progressOf(batch({ status, total, phase: { settled, recent, since: START } }), START + seconds);
 

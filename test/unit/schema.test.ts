@@ -75,7 +75,7 @@ describe('each keyword in plain words', () => {
   test('an unknown field is named', () => {
     const check = compileSchema(Type.Object({}, closed));
     expect(check({ extra: 1 })).toMatchObject([
-      { code: 'not_allowed', message: 'is not a known field', field: 'extra' },
+      { code: 'unknown_field', message: 'is not a known field', field: 'extra' },
     ]);
   });
 
@@ -95,7 +95,7 @@ describe('each keyword in plain words', () => {
     expect(Object.fromEntries(fields)).toEqual({
       'address.city': 'invalid_type',
       'address.street': 'required',
-      'address.extra': 'not_allowed',
+      'address.extra': 'unknown_field',
       'a/b': 'invalid_type',
       'c~d': 'invalid_type',
       'e~1f': 'invalid_type',

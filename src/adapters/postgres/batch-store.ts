@@ -1,5 +1,5 @@
 import { and, desc, eq, sql as fragment, inArray, isNull, lt, type SQL } from 'drizzle-orm';
-import type { OnInvalid, StatusReason } from '../../core/batch.ts';
+import type { BatchStatus, OnInvalid, StatusReason } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import type { BatchRow, BatchStore, InputDescription, NewBatch, ResultFile } from '../../engine/ports.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
@@ -17,7 +17,7 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
   return {
     create: async (batch) => {
       try {
-        await createBatch(sql, batch);
+        return await createBatch(sql, batch);
       } catch (error) {
         throw asFault(error);
       }
@@ -36,8 +36,8 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
 }
 
 /** The upload's row is locked while it is decided who uses it: two requests at once cannot both win. */
-async function createBatch(sql: Sql, batch: NewBatch): Promise<void> {
-  await transaction(sql, async (tx) => {
+async function createBatch(sql: Sql, batch: NewBatch): Promise<BatchRow> {
+  return await transaction(sql, async (tx) => {
     const [upload] = await tx<{ usedBy: string | null; expired: boolean }[]>`
       select used_by as "usedBy", expires_at < now() as expired from uploads
       where id = ${batch.uploadId} and account_id = ${batch.accountId} for update`;
@@ -52,15 +52,39 @@ async function createBatch(sql: Sql, batch: NewBatch): Promise<void> {
     if (other !== undefined) {
       throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
     }
-    await tx`
+    const [created] = await tx<{ statuses: BatchRow['statuses']; createdAt: number }[]>`
       insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
         on_invalid, metadata, stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
       values (${batch.id}, ${batch.accountId}, ${batch.uploadId}, ${batch.userName}, ${batch.operation},
         ${batch.operationVersion}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)}, ${batch.onInvalid},
         ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null}, ${batch.uploadKey}, ${batch.upload.etag},
         ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
-          'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))`;
+          'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
+      returning statuses, extract(epoch from created_at)::float8 as "createdAt"`;
+    if (created === undefined) throw new Error(`batch ${batch.id} was not written`);
+    return newRow(batch, created);
   });
+}
+
+/** A batch as it was just written, without a second look that could fail after the commit. */
+function newRow(batch: NewBatch, created: { statuses: BatchRow['statuses']; createdAt: number }): BatchRow {
+  return {
+    ...batch,
+    ...created,
+    status: 'new',
+    statusReason: null,
+    failedFrom: null,
+    hash: batch.statedHash ?? null,
+    settings: batch.settings,
+    uploadBytes: batch.upload.bytes,
+    read: null,
+    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
+    progressDone: 0,
+    phase: { settled: 0, recent: 0, since: null },
+    results: null,
+    resultsReady: false,
+    updatedAt: created.createdAt,
+  };
 }
 
 async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<BatchRow[]> {
@@ -117,9 +141,9 @@ function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
     id: stored.id,
     accountId: stored.accountId,
     operation: stored.operation,
-    status: stored.status,
+    status: stored.status as BatchStatus,
     statusReason: stored.statusReason as StatusReason | null,
-    failedFrom: stored.failedFrom,
+    failedFrom: stored.failedFrom as BatchStatus | null,
     statuses,
     hash: stored.hash ?? stored.statedHash,
     metadata: stored.metadata as Record<string, unknown>,

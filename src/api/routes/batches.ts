@@ -53,8 +53,7 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
     },
     async (request, reply): Promise<Batch> => {
       const caller = callerOf(request);
-      const id = await submitBatch(services, caller, request.body);
-      const batch = batchView(await findBatch(services, caller.accountId, id), Date.now() / 1000);
+      const batch = batchView(await submitBatch(services, caller, request.body), Date.now() / 1000);
       reply.code(201).header('location', batch.links.self);
       return batch;
     },

@@ -1,7 +1,7 @@
 import type { TransactionSql } from '../../core/sql.ts';
 import type { LearnerInput } from './learner-input.ts';
 
-/** Statements for many learners at once. Each goes through its rows in key order, so that two never wait crosswise. */
+/** Statements for many learners at once. Those that lock go through their rows in key order, so that two seldom wait crosswise. */
 
 /** Inserts the learners whose id and email are free; answers the ids of those inserted. */
 export async function insertLearners(
@@ -23,43 +23,55 @@ export async function insertLearners(
   return new Set(rows.map((row) => row.learner_id));
 }
 
-export interface TakenKeys {
-  ids: Set<string>;
-  /** Whose an email is, in lower case. */
-  emails: Map<string, string>;
+/** Who is stored, as far as the ids and emails in question go. Emails are in lower case. */
+export interface KnownLearners {
+  emailOf: Map<string, string | null>;
+  ownerOf: Map<string, string>;
 }
 
-/** Adds which of these learners' ids exist, and whose their emails are. */
-export async function addKeysTaken(
+/** Reads who has these learners' ids and emails; with `lock` they stay as they are until the transaction ends. */
+export async function readLearners(
   sql: TransactionSql,
   accountId: string,
   learners: readonly LearnerInput[],
-  taken: TakenKeys,
-): Promise<void> {
+  { lock }: { lock: boolean },
+): Promise<KnownLearners> {
   const ids = learners.map((learner) => learner.learner_id);
   const emails = learners.flatMap((learner) => learner.email?.toLowerCase() ?? []);
+  if (lock) {
+    await sql`
+      select from learners where account_id = ${accountId}::uuid and learner_id = any (${ids}::text[])
+      order by learner_id for update`;
+  }
   const rows = await sql<{ learner_id: string; email: string | null }>`
     select learner_id, lower(email) as email from learners
     where account_id = ${accountId}::uuid and learner_id = any (${ids}::text[])
     union
     select learner_id, lower(email) from learners
     where account_id = ${accountId}::uuid and lower(email) = any (${emails}::text[])`;
-  for (const row of rows) {
-    taken.ids.add(row.learner_id);
-    if (row.email !== null) taken.emails.set(row.email, row.learner_id);
-  }
+  return {
+    emailOf: new Map(rows.map((row) => [row.learner_id, row.email])),
+    ownerOf: new Map(rows.flatMap((row) => (row.email === null ? [] : [[row.email, row.learner_id]]))),
+  };
 }
 
-/** Writes what each learner gives over what is stored; what it does not give stays. */
+/** Takes these learners' emails away, so that others can have them in the statement that follows. */
+export async function clearEmails(
+  sql: TransactionSql,
+  accountId: string,
+  ids: readonly string[],
+): Promise<void> {
+  await sql`
+    update learners set email = null where account_id = ${accountId}::uuid and learner_id = any (${ids}::text[])`;
+}
+
+/** Writes what each learner gives over what is stored, which is locked already; what it does not give stays. */
 export async function updateLearners(
   sql: TransactionSql,
   accountId: string,
   learners: readonly LearnerInput[],
 ): Promise<void> {
   const columns = columnsOf(learners);
-  await sql`
-    select from learners where account_id = ${accountId}::uuid and learner_id = any (${columns.learner_id}::text[])
-    order by learner_id for update`;
   await sql`
     update learners l set
       email = coalesce(v.email, l.email), given_name = coalesce(v.given_name, l.given_name),
