@@ -67,15 +67,21 @@ export function introduction(): string {
   return [
     STEPS,
     '## Errors',
-    'Every error is a [Problem](https://www.rfc-editor.org/rfc/rfc9457) with a stable `code`:',
-    ['| status | code | meaning |', '|---|---|---|', ...requests].join('\n'),
-    'Codes in `errors[]` of `invalid_request`:',
-    codeTable(FIELD_ERRORS),
-    'Codes in `status_reason` of a batch:',
-    codeTable({ ...BATCH_REASONS, ...FILE_ERRORS }),
-    'Codes of a failed record, in the result files, besides those of the operation (`failures`):',
-    codeTable(RECORD_ERRORS),
+    'Every error is a [Problem](https://www.rfc-editor.org/rfc/rfc9457) with a stable `code`. All codes:',
+    folded('Answers to requests', ['| status | code | meaning |', '|---|---|---|', ...requests].join('\n')),
+    folded('In `errors[]` of `invalid_request`', codeTable(FIELD_ERRORS)),
+    folded('In `status_reason` of a batch', codeTable({ ...BATCH_REASONS, ...FILE_ERRORS })),
+    folded(
+      'Of a failed record, in the result files, besides those of the operation (`failures`)',
+      codeTable(RECORD_ERRORS),
+    ),
   ].join('\n\n');
+}
+
+/** Out of the way of the routes until somebody looks for a code. */
+function folded(title: string, table: string): string {
+  const html = title.replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+  return `<details><summary>${html}</summary>\n\n${table}\n\n</details>`;
 }
 
 function codeTable(codes: Record<string, string>): string {
