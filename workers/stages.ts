@@ -1,4 +1,4 @@
-import { serveTicket, type ServeTicket } from '../src/engine/serve-ticket.ts';
+import { type ServeTicket, serveTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
 
 /** What each stage of a worker is started with. */

@@ -29,7 +29,12 @@ export async function startWorkers(services: Services, config: Config): Promise<
     stopping: () => stopping,
   };
   const worker: WorkerStage = { services, engine, concurrency: config.SHEAF_WORKER_CONCURRENCY };
-  await Promise.all([serveCopies(worker), serveValidation(worker), serveProcessing(worker), serveResults(worker)]);
+  await Promise.all([
+    serveCopies(worker),
+    serveValidation(worker),
+    serveProcessing(worker),
+    serveResults(worker),
+  ]);
   const sweeping = startSweeping(
     { ...services, maxAttempts: services.settings.maxAttempts },
     config.SHEAF_SWEEP_SECONDS,
@@ -40,7 +45,10 @@ export async function startWorkers(services: Services, config: Config): Promise<
       stopping = true;
       const drained = Promise.all([sweeping.stop(), services.queue.stopServing()]);
       const handBack = setTimeout(() => {
-        services.log.warn({ seconds: config.SHEAF_DRAIN_SECONDS }, 'the drain time is over; handing work back');
+        services.log.warn(
+          { seconds: config.SHEAF_DRAIN_SECONDS },
+          'the drain time is over; handing work back',
+        );
         leases.abortAll();
       }, config.SHEAF_DRAIN_SECONDS * 1000);
       await drained;

@@ -91,7 +91,6 @@ export const BATCH_REASONS = {
   upload_gone: 'The upload was removed before it was copied',
   input_changed: 'The private copy of the input is not what was hashed',
   input_gone: 'The private copy of the input is no longer there',
-  operation_unavailable: 'No worker knows this version of the operation any more',
   handler_broken: 'The operation answered with something other than one result per record',
   retries_exhausted: 'The same step failed too many times',
 } as const;
