@@ -11,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,property}/**/*.test.ts'],
+          testTimeout: 60_000,
           pool: 'threads',
           // Files share their worker's modules: these tests keep no state in them, and it halves the time.
           isolate: false,

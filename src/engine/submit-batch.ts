@@ -61,6 +61,8 @@ export async function submitBatch(
   const head = await checkUpload(engine, upload);
 
   const id = uuidv7();
+  // Some stores ignore the checksum that the upload's URL was signed with: then the copy finds the difference.
+  const statedHash = request.hash ?? upload.hash;
   const settings = { ...request.settings };
   operation.checkSettings(settings);
   const batch = await engine.batches.create({
@@ -74,7 +76,7 @@ export async function submitBatch(
     mapping: request.mapping ?? {},
     onInvalid: request.on_invalid ?? 'reject',
     metadata: request.metadata ?? {},
-    ...(request.hash !== undefined && { statedHash: request.hash }),
+    ...(statedHash !== null && { statedHash }),
     uploadKey: upload.objectKey,
     upload: head,
   });

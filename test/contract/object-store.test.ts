@@ -540,6 +540,15 @@ describe('a server in trouble', () => {
     });
     const body = await storeAt(endpoint, { silenceMs: 200 }).read('x');
     await silent.arrived;
-    await expect(buffer(body)).rejects.toThrow();
+    await expect(buffer(body)).rejects.toBeInstanceOf(RetryableFault);
+  });
+
+  it('that cuts the connection in the middle of a body makes the reading a RetryableFault', async () => {
+    const endpoint = await listen((_incoming, response) => {
+      response.writeHead(200, { 'content-length': '1000', etag: '"x"' });
+      response.write('the beginning', () => response.destroy());
+    });
+    const body = await storeAt(endpoint).read('x');
+    await expect(buffer(body)).rejects.toBeInstanceOf(RetryableFault);
   });
 });

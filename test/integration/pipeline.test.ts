@@ -114,6 +114,18 @@ describe('a wrong hash', () => {
   });
 });
 
+describe('a hash stated with the upload', () => {
+  it('is checked in copying too, for stores that ignore what their URL was signed with', async () => {
+    const handler = await sheaf.upload(csv('u1,,,'), { hash: true });
+    const [{ key } = { key: '' }] =
+      await sheaf.sql`select object_key as key from uploads where id = ${handler}`;
+    await sheaf.services.objects.put(key, Buffer.from(csv('u2,,,')));
+    const batch = await sheaf.ended(await sheaf.submit(handler));
+    expect(batch).toMatchObject({ status: 'hash_mismatch', hash: sha256(csv('u2,,,')) });
+    expect(await learners('u')).toBe(0);
+  });
+});
+
 describe('bad records', () => {
   const mixed = csv('v1,,,', 'v2,no-mail,,', 'v3,,,101', 'v4,,,1.5', ',x,,1.234');
 

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   GetObjectCommand,
@@ -104,7 +104,7 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
           body.destroy();
           throw new ObjectChanged(key);
         }
-        return body;
+        return Readable.from(bodyOf(key, body, signal), { objectMode: false });
       } catch (error) {
         throw about(key, error);
       }
@@ -151,6 +151,15 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
       signer.destroy();
     },
   };
+}
+
+/** The body of an answer, whose troubles on the way are told as those of a request are. */
+async function* bodyOf(key: string, body: Readable, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* body as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : about(key, error);
+  }
 }
 
 async function presignPut(
