@@ -12,7 +12,7 @@ import { ensureBucket } from './adapters/s3/bucket.ts';
 import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
 import type { Config } from './config.ts';
 import { OperationRegistry } from './core/operation.ts';
-import type { BatchStore, UploadStore } from './engine/ports.ts';
+import type { BatchStore, UploadStore } from './engine/ports/request-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 

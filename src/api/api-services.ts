@@ -1,7 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { OperationRegistry } from '../core/operation.ts';
 import type { Authenticator } from '../engine/authenticate.ts';
-import type { BatchStore, ObjectStore, UploadStore, WorkQueue } from '../engine/ports.ts';
+import type { ObjectStore } from '../engine/ports/object-store.ts';
+import type { BatchStore, UploadStore } from '../engine/ports/request-stores.ts';
+import type { WorkQueue } from '../engine/ports/work-queue.ts';
 import type { EngineSettings } from '../engine/settings.ts';
 
 /** What the routes work with; made by the composition root. */

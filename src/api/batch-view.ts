@@ -1,4 +1,5 @@
-import type { BatchRow, InputDescription } from '../engine/ports.ts';
+import type { BatchRow } from '../engine/ports/request-stores.ts';
+import type { InputDescription } from '../engine/ports/work-store.ts';
 import { progressOf } from '../engine/progress.ts';
 import type { Batch } from './schemas/batch.ts';
 

@@ -1,5 +1,5 @@
 import { RequestError } from '../core/errors.ts';
-import type { BatchRow } from '../engine/ports.ts';
+import type { BatchRow } from '../engine/ports/request-stores.ts';
 import type { ApiServices } from './api-services.ts';
 import { isUuid } from './uuid.ts';
 

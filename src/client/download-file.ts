@@ -97,6 +97,6 @@ async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
     }
   } finally {
     // Frees the connection when the rest is not wanted; a body that failed has nothing to cancel.
-    await reader.cancel().catch(() => undefined);
+    await Promise.allSettled([reader.cancel()]);
   }
 }

@@ -5,8 +5,9 @@ import { RFC_4180 } from '../formats/csv/dialect.ts';
 import { type CsvIndex, CsvIndexer } from '../formats/csv/index-pass.ts';
 import { inputKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
-import type { BatchClaim, CopiedInput, ObjectStore, WorkStore } from './ports.ts';
-import { ObjectChanged, ObjectGone } from './ports.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import { ObjectChanged, ObjectGone } from './ports/object-store.ts';
+import type { BatchClaim, CopiedInput, WorkStore } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface CopyUpload {

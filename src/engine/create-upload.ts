@@ -2,7 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../core/access.ts';
 import { invalidRequest } from '../core/errors.ts';
 import { uploadKey } from './keys.ts';
-import type { ObjectStore, PresignedRequest, UploadStore } from './ports.ts';
+import type { ObjectStore, PresignedRequest } from './ports/object-store.ts';
+import type { UploadStore } from './ports/request-stores.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface UploadRequest {

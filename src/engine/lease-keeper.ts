@@ -1,6 +1,6 @@
 import { LeaseLost } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { LeaseRef, WorkStore } from './ports.ts';
+import type { LeaseRef, WorkStore } from './ports/work-store.ts';
 
 /** A lease while its work runs. */
 export interface HeldLease {
@@ -16,6 +16,9 @@ interface Holding {
   /** Monotonic clock (ms) after which nobody guarantees that the lease is still ours. */
   goodUntil: number;
 }
+
+/** Renewals carry the progress of copying and of writing results, which people watch. */
+const LONGEST_INTERVAL_MS = 2000;
 
 /**
  * Renews every lease of this process, all in one statement on a connection that does nothing else, so that a long
@@ -88,7 +91,7 @@ export class LeaseKeeper {
         }
         this.#schedule();
       },
-      (this.#seconds * 1000) / 3,
+      Math.min((this.#seconds * 1000) / 3, LONGEST_INTERVAL_MS),
     );
   }
 

@@ -1,4 +1,4 @@
-import type { BatchRow } from './ports.ts';
+import type { BatchRow } from './ports/request-stores.ts';
 
 export interface Progress {
   stage: string;

@@ -6,8 +6,9 @@ import type { Operation } from '../core/operation.ts';
 import { RecordReader } from '../core/record.ts';
 import type { RecordError } from '../core/result.ts';
 import { parseCsvChunk } from '../formats/csv/parse.ts';
-import type { ChunkClaim, ObjectStore } from './ports.ts';
-import { ObjectGone } from './ports.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import { ObjectGone } from './ports/object-store.ts';
+import type { ChunkClaim } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
 /** A record that was read and checked: its input, or every rule that it breaks. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { ObjectStore, ResultFile } from './ports.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import type { ResultFile } from './ports/work-store.ts';
 
 /** A result file while it is written: streamed to the object store, counted and hashed on the way. */
 export class ResultFileWriter {

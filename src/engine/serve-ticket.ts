@@ -4,15 +4,15 @@ import type { Log } from '../core/log.ts';
 import { backoffSeconds } from './backoff.ts';
 import { type CopyUpload, copyUpload } from './copy-upload.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
+import type { WorkQueue } from './ports/work-queue.ts';
 import type {
   BatchClaim,
   ChunkClaim,
   KnownOperations,
   LeaseRef,
-  WorkQueue,
   WorkStore,
   WorkWaiting,
-} from './ports.ts';
+} from './ports/work-store.ts';
 import { type RunChunk, runChunk } from './run-chunk.ts';
 import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';

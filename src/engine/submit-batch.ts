@@ -5,15 +5,9 @@ import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.
 import { leafFields } from '../core/field.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
-import type {
-  BatchRow,
-  BatchStore,
-  ObjectHead,
-  ObjectStore,
-  Upload,
-  UploadStore,
-  WorkQueue,
-} from './ports.ts';
+import type { ObjectHead, ObjectStore } from './ports/object-store.ts';
+import type { BatchRow, BatchStore, Upload, UploadStore } from './ports/request-stores.ts';
+import type { WorkQueue } from './ports/work-queue.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface BatchRequest {

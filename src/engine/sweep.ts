@@ -1,6 +1,7 @@
 import { STAGES } from '../core/batch.ts';
 import type { Log } from '../core/log.ts';
-import type { Ticket, WorkQueue, WorkStore, WorkWaiting } from './ports.ts';
+import type { Ticket, WorkQueue } from './ports/work-queue.ts';
+import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
 
 export interface Sweep {
   work: Pick<WorkStore, 'reclaimExpired' | 'exhausted' | 'fail' | 'stuck' | 'advance' | 'waitingWork'>;

@@ -1,7 +1,8 @@
 import type { OperationRegistry } from '../core/operation.ts';
 import { failedLine } from '../core/result.ts';
 import type { HeldLease } from './lease-keeper.ts';
-import type { ChunkClaim, ChunkSession, ObjectStore } from './ports.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
 import { putPart } from './put-part.ts';
 import { readChunk } from './read-chunk.ts';
 import type { EngineSettings } from './settings.ts';

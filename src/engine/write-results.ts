@@ -4,7 +4,8 @@ import type { Counts } from '../core/batch.ts';
 import type { ResultLine } from '../core/result.ts';
 import { resultKey, sha256OfPart } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
-import type { BatchClaim, ChunkLines, ObjectStore, ResultFile, WorkStore } from './ports.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import type { BatchClaim, ChunkLines, ResultFile, WorkStore } from './ports/work-store.ts';
 import { ResultFileWriter } from './result-file.ts';
 
 export interface WriteResults {

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { ensureBucket } from '../../src/adapters/s3/bucket.ts';
 import { type S3ObjectStore, type S3Settings, s3ObjectStore } from '../../src/adapters/s3/object-store.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
-import { ObjectChanged, ObjectGone, type PresignedRequest } from '../../src/engine/ports.ts';
+import { ObjectChanged, ObjectGone, type PresignedRequest } from '../../src/engine/ports/object-store.ts';
 import { gate } from '../support/gate.ts';
 import { optional } from '../support/requirements.ts';
 import { send } from '../support/s3-signing.ts';

@@ -7,7 +7,7 @@ import { postgresBackend } from '../../src/adapters/queue/postgres-backend.ts';
 import { redisBackend } from '../../src/adapters/queue/redis-backend.ts';
 import type { Stage } from '../../src/core/batch.ts';
 import type { Log } from '../../src/core/log.ts';
-import type { Ticket } from '../../src/engine/ports.ts';
+import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import { gate } from '../support/gate.ts';
 import { required } from '../support/requirements.ts';
 import { createTestDatabase } from '../support/sheaf.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ChunkSession, KnownOperations } from '../../src/engine/ports.ts';
+import type { ChunkSession, KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseLost } from '../../src/core/errors.ts';
-import type { KnownOperations } from '../../src/engine/ports.ts';
+import type { KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { gate } from '../support/gate.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';

@@ -1,7 +1,12 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseLost } from '../../src/core/errors.ts';
-import type { ChunkClaim, ChunkSession, KnownOperations, LeaseRef } from '../../src/engine/ports.ts';
+import type {
+  ChunkClaim,
+  ChunkSession,
+  KnownOperations,
+  LeaseRef,
+} from '../../src/engine/ports/work-store.ts';
 import { gate } from '../support/gate.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BatchRow } from '../../src/engine/ports.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { openTestSheaf, sha256, type TestSheaf } from '../support/sheaf.ts';
 
 let sheaf: TestSheaf;

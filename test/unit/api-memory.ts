@@ -8,7 +8,8 @@ import { errorsOf } from '../../src/api/problem-responses.ts';
 import type { Problem } from '../../src/api/schemas/problem.ts';
 import type { Caller, Statement } from '../../src/core/access.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
-import type { BatchRow, NewBatch, NewUpload, ObjectHead, Upload } from '../../src/engine/ports.ts';
+import type { ObjectHead } from '../../src/engine/ports/object-store.ts';
+import type { BatchRow, NewBatch, NewUpload, Upload } from '../../src/engine/ports/request-stores.ts';
 
 /** The API on ports that live in memory: what is tested with it is the edge, HTTP in and HTTP out. */
 

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guardRoutes } from '../../src/api/plugins/access.ts';
-import type { BatchRow } from '../../src/engine/ports.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { apiInMemory, someBatch, type World } from './api-memory.ts';
 
 interface Operation {

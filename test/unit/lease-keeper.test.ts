@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LeaseLost } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { type HeldLease, LeaseKeeper } from '../../src/engine/lease-keeper.ts';
-import type { LeaseRef } from '../../src/engine/ports.ts';
+import type { LeaseRef } from '../../src/engine/ports/work-store.ts';
 
-const LEASE_SECONDS = 30;
-const RENEWAL = 10_000;
+const LEASE_SECONDS = 6;
+const RENEWAL = 2000;
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const batchLease: LeaseRef = { kind: 'batch', batchId: 'b1', lease: 'one' };

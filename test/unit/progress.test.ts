@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BATCH_STATUSES } from '../../src/core/batch.ts';
-import type { BatchRow } from '../../src/engine/ports.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { progressOf } from '../../src/engine/progress.ts';
 
 const START = 1_795_300_000;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../src/engine/ports.ts';
+import type { ObjectStore } from '../../src/engine/ports/object-store.ts';
 import { ResultFileWriter } from '../../src/engine/result-file.ts';
 
 const MIB = 1 << 20;

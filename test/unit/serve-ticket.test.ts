@@ -8,15 +8,15 @@ import type { Log } from '../../src/core/log.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { succeeded } from '../../src/core/result.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
+import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type {
   BatchClaim,
   ChunkClaim,
   CopiedInput,
   KnownOperations,
   LeaseRef,
-  Ticket,
   WorkWaiting,
-} from '../../src/engine/ports.ts';
+} from '../../src/engine/ports/work-store.ts';
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

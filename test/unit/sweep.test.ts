@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Log } from '../../src/core/log.ts';
-import type { Ticket, WorkWaiting } from '../../src/engine/ports.ts';
+import type { Ticket } from '../../src/engine/ports/work-queue.ts';
+import type { WorkWaiting } from '../../src/engine/ports/work-store.ts';
 import { type Sweep, sweep, ticketsFor } from '../../src/engine/sweep.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -1,7 +1,7 @@
 import type { StatusReason } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
-import type { WorkWaiting } from '../../engine/ports.ts';
+import type { WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';

@@ -1,7 +1,8 @@
 import { and, desc, eq, sql as fragment, inArray, isNull, lt, type SQL } from 'drizzle-orm';
 import type { BatchStatus, OnInvalid, StatusReason } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
-import type { BatchRow, BatchStore, InputDescription, NewBatch, ResultFile } from '../../engine/ports.ts';
+import type { BatchRow, BatchStore, NewBatch } from '../../engine/ports/request-stores.ts';
+import type { InputDescription, ResultFile } from '../../engine/ports/work-store.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
 import type { Sql } from './connect.ts';
 import type { Database } from './database.ts';

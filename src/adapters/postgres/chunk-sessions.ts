@@ -1,6 +1,11 @@
 import { LeaseLost, RetryableFault } from '../../core/errors.ts';
 import type { SqlValue, TransactionSql } from '../../core/sql.ts';
-import type { ChunkClaim, ChunkSession, ProcessingOutcome, ValidationOutcome } from '../../engine/ports.ts';
+import type {
+  ChunkClaim,
+  ChunkSession,
+  ProcessingOutcome,
+  ValidationOutcome,
+} from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { connect, type Sql, type Transaction } from './connect.ts';
 import { asFault, isConnectionLost } from './faults.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { StatusReason } from '../../core/batch.ts';
-import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports.ts';
+import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';
 import { enters } from './transition.ts';

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordFault } from '../../core/chunk.ts';
-import type { ChunkClaim, ChunkPhase, InputDescription, KnownOperations } from '../../engine/ports.ts';
+import type {
+  ChunkClaim,
+  ChunkPhase,
+  InputDescription,
+  KnownOperations,
+} from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';
 

@@ -1,7 +1,7 @@
 import type { Counts, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
-import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports.ts';
+import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';

@@ -1,4 +1,4 @@
-import type { LeaseRef } from '../../engine/ports.ts';
+import type { LeaseRef } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 
 /** How long to wait for a backend that was told to end; one that does not is left to the next sweep. */

@@ -1,5 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
-import type { UploadStore } from '../../engine/ports.ts';
+import type { UploadStore } from '../../engine/ports/request-stores.ts';
 import type { Database } from './database.ts';
 import { uploads } from './schema.ts';
 

@@ -1,4 +1,4 @@
-import type { ChunkLines, WorkWaiting } from '../../engine/ports.ts';
+import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 
 const MOST_BATCHES = 200;

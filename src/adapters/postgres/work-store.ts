@@ -1,4 +1,4 @@
-import type { WorkStore } from '../../engine/ports.ts';
+import type { WorkStore } from '../../engine/ports/work-store.ts';
 import { advanceBatch, failBatch } from './advance-batch.ts';
 import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';

@@ -1,7 +1,7 @@
 import type { JobType, QueueOptions, WorkerOptions } from 'bullmq';
 import { STAGES, type Stage } from '../../core/batch.ts';
 import type { Log } from '../../core/log.ts';
-import type { Ticket, WorkQueue } from '../../engine/ports.ts';
+import type { Ticket, WorkQueue } from '../../engine/ports/work-queue.ts';
 
 /** What is used of BullMQ's queues and workers, whose types differ by backend. */
 export interface JobQueue {

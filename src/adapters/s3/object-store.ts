@@ -15,7 +15,7 @@ import {
   type ObjectHead,
   type ObjectStore,
   type PresignedRequest,
-} from '../../engine/ports.ts';
+} from '../../engine/ports/object-store.ts';
 import { asFault, statusOf } from './faults.ts';
 
 /** Which bucket of which server. */

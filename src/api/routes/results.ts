@@ -1,7 +1,8 @@
 import { type BatchStatus, isTerminal } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
-import type { BatchRow, ResultFile } from '../../engine/ports.ts';
+import type { BatchRow } from '../../engine/ports/request-stores.ts';
+import type { ResultFile } from '../../engine/ports/work-store.ts';
 import type { ApiServices } from '../api-services.ts';
 import { milliseconds } from '../batch-view.ts';
 import { findBatch } from '../find-batch.ts';

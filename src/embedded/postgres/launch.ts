@@ -63,7 +63,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const { server, port } = await bringUp(native, directory, log, options);
       return handle(server, port, options.password, log, () => lock.release());
     } catch (error) {
-      await log.close().catch(() => {}); // why the start failed matters more
+      await Promise.allSettled([log.close()]); // why the start failed matters more
       throw error;
     }
   } catch (error) {

@@ -80,12 +80,13 @@ function startFollowing(handle: FileHandle, start: number, onLine: (line: string
   const following = (async () => {
     while (!stopping.signal.aborted) {
       await readOn();
-      await delay(POLL_MS, undefined, { ref: false, signal: stopping.signal }).catch(() => {});
+      await Promise.allSettled([delay(POLL_MS, undefined, { ref: false, signal: stopping.signal })]);
     }
     await readOn();
     if (rest !== '') onLine(rest);
   })();
-  following.catch(() => {}); // a failure, of onLine for instance, comes out of stop(), not as an unhandled one
+  // A failure, of onLine for instance, comes out of stop(), and is not an unhandled one before that.
+  void Promise.allSettled([following]);
   return {
     stop: () => {
       stopping.abort();

@@ -1,0 +1,13 @@
+import type { Stage } from '../../core/batch.ts';
+
+export interface Ticket {
+  stage: Stage;
+  batchId: string;
+}
+
+/** Says only “there is work”: which work, PostgreSQL decides. Losing or doubling a ticket does no harm. */
+export interface WorkQueue {
+  enqueue(tickets: readonly Ticket[]): Promise<void>;
+  /** How many tickets of a stage are not served yet. */
+  waiting(stage: Stage): Promise<number>;
+}
