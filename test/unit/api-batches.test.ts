@@ -148,7 +148,7 @@ describe('results', () => {
       bytes: 10,
       sha256: 'ab'.repeat(32),
       records: 2,
-      expires_ts: 1_795_303_600.123,
+      expires_ts: 4_102_444_800.123,
     });
   });
 
