@@ -27,6 +27,8 @@ const { values } = parseArgs({
   options: { records: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '3' } },
 });
 const records = Number(values.records);
+const COLUMNS = Object.keys(createLearner.input.properties);
+const ACCOUNT = '00000000-0000-0000-0000-000000000000';
 const directory = await mkdtemp(join(tmpdir(), 'sheaf-bench-'));
 const file = join(directory, 'learners.csv');
 await pipeline(Readable.from(sampleLearners({ records, seed: 1, bad: 300 })), createWriteStream(file));
@@ -117,9 +119,6 @@ async function afternoonLoop(): Promise<void> {
   }
   if (page.length > 0) await insert(page);
 }
-
-const COLUMNS = Object.keys(createLearner.input.properties);
-const ACCOUNT = '00000000-0000-0000-0000-000000000000';
 
 async function insert(page: Record<string, unknown>[]): Promise<void> {
   const rows = page.map((row) => ({

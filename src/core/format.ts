@@ -27,6 +27,8 @@ export function isIsoDate(text: string): boolean {
 export function isIsoDateTime(text: string): boolean {
   const match = DATE_TIME.exec(text);
   if (match === null || !isIsoDate(match[1] ?? '')) return false;
+  // Only in the outermost years can the offset lead out of the range; a Date for every value costs more than the rest.
+  if (!text.startsWith('0001') && !text.startsWith('9999')) return true;
   const year = new Date(text).getUTCFullYear();
   return year >= 1 && year <= 9999;
 }
