@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, chown, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { lockDirectory } from './postgres/directory-lock.ts';
-import { flushDirectory, makePrivateDirectory } from './postgres/private-directory.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { flushDirectory, makePrivateDirectory } from './private-directory.ts';
 
 const DRAFT = '.draft-';
 

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDataDirectory } from '../../src/embedded/data-directory.ts';
-import { takeNumber } from '../../src/embedded/postgres/directory-lock.ts';
-import { inspectProcess } from '../../src/embedded/postgres/process-identity.ts';
+import { takeNumber } from '../../src/embedded/directory-lock.ts';
+import { inspectProcess } from '../../src/embedded/process-identity.ts';
 
 const opener = new URL('../../src/embedded/data-directory.ts', import.meta.url).href;
 const tsx = import.meta.resolve('tsx');

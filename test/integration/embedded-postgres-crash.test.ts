@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
-import { inspectProcess } from '../../src/embedded/postgres/process-identity.ts';
+import { inspectProcess } from '../../src/embedded/process-identity.ts';
 
 const launcher = new URL('../../src/embedded/postgres/launch.ts', import.meta.url).href;
 const postgresJs = import.meta.resolve('postgres');

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { databaseUrl } from '../../src/embedded/postgres/database.ts';
 import { markStale, readPostmasterFile } from '../../src/embedded/postgres/postmaster-file.ts';
-import { commandLine, inspectProcess } from '../../src/embedded/postgres/process-identity.ts';
 import { openServerLog } from '../../src/embedded/postgres/server-log.ts';
 import { serverArguments } from '../../src/embedded/postgres/settings.ts';
 import { stopServer } from '../../src/embedded/postgres/stop.ts';
+import { commandLine, inspectProcess } from '../../src/embedded/process-identity.ts';
 
 let directory: string;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ownedByAnother } from './private-directory.ts';
+import { ownedByAnother } from '../private-directory.ts';
 
 /**
  * As whom PostgreSQL runs. It refuses to be root, for good reasons, but `npm start` in a container often is.

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, constants, copyFile, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { pathExists } from '../private-directory.ts';
 import { libraryLinks } from './library-links.ts';
-import { pathExists } from './private-directory.ts';
 
 /** Not needed to run: static libraries, build files, and a program we do not use. About a third of the size. */
 const LEFT_OUT = /(\.a|^pkgconfig|^pgxs|^pg_ctl)$/;

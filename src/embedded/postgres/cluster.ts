@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { flushDirectory, pathExists } from '../private-directory.ts';
 import { type Account, runAs } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { give } from './ownership.ts';
-import { flushDirectory, pathExists } from './private-directory.ts';
 
 /** The user that owns the database; PostgreSQL's superuser in this cluster. */
 export const USER = 'sheaf';

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lockDirectory } from '../directory-lock.ts';
 import { freePort } from '../ports.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import { type Account, possibleAccounts } from './account.ts';
 import { type Binaries, nativeDirectory, prepareBinaries } from './binaries.ts';
 import { clusterPath, ensureCluster } from './cluster.ts';
 import { databaseUrl, ensureDatabase } from './database.ts';
-import { lockDirectory } from './directory-lock.ts';
 import { stopLeftover } from './leftover.ts';
 import { give, grantDirectory } from './ownership.ts';
-import { makePrivateDirectory } from './private-directory.ts';
 import { openServerLog, type ServerLog } from './server-log.ts';
 import { type Exit, type ServerProcess, startServerProcess } from './server-process.ts';
 import { serverArguments } from './settings.ts';

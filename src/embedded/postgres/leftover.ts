@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { commandLine, inspectProcess, workingDirectory } from '../process-identity.ts';
 import {
   markStale,
   type PostmasterFile,
   readPostmasterFile,
   removePostmasterFile,
 } from './postmaster-file.ts';
-import { commandLine, inspectProcess, workingDirectory } from './process-identity.ts';
 import { type Stoppable, stopServer } from './stop.ts';
 
 const FIRST_MOMENT_MS = 2_000;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { pathExists } from './private-directory.ts';
+import { pathExists } from '../private-directory.ts';
 
 /** The links of `pg-symlinks.json` as pairs of paths below `native`: the link, and what it points to. */
 export async function libraryLinks(native: string): Promise<{ link: string; target: string }[]> {

@@ -1,8 +1,8 @@
 import { chmod, chown, lchown, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { LOCK_NAME } from '../directory-lock.ts';
+import { pathExists } from '../private-directory.ts';
 import { type Account, runAs } from './account.ts';
-import { LOCK_NAME } from './directory-lock.ts';
-import { pathExists } from './private-directory.ts';
 
 /**
  * Chooses the first account that can work in the directory, and lets it. Where that is another user than we are,

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { lockDirectory } from '../directory-lock.ts';
 import { makeDirectory } from './directories.ts';
-import { lockDirectory } from './directory-lock.ts';
 import { type DispatchSettings, dispatch, type Expectation } from './dispatch.ts';
 import { Store } from './store.ts';
 
@@ -44,12 +44,12 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
   const host = options.host ?? '127.0.0.1';
   const directory = resolve(options.directory);
   await makeDirectory(directory);
-  const unlock = await lockDirectory(directory);
+  const lock = await lockDirectory(directory);
   let store: Store;
   try {
     store = await Store.open(directory);
   } catch (error) {
-    await unlock();
+    await lock.release();
     throw error;
   }
   const running = new Set<Promise<void>>();
@@ -58,7 +58,7 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     await listener.listen(options.port, host);
   } catch (error) {
     await store.close();
-    await unlock();
+    await lock.release();
     throw error;
   }
   const { port } = listener.address();
@@ -70,7 +70,7 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
       closing ??= (async () => {
         await listener.close();
         await store.close();
-        await unlock();
+        await lock.release();
       })();
       return closing;
     },
