@@ -22,12 +22,14 @@ export async function locateServices(config: Config): Promise<Locations> {
       region: s3.region,
       bucket: s3.bucket,
       credentials: { accessKeyId: s3.access_key_id, secretAccessKey: s3.secret_access_key },
+      ...(config.S3_PUBLIC_ENDPOINT !== undefined && { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
     });
+  const redisUrl = named.redisUrl ?? running?.redis_url;
   if (databaseUrl === undefined || store === undefined) {
     const missing = databaseUrl === undefined ? 'DATABASE_URL' : 'S3_ENDPOINT';
     throw new Error(
       `${missing} is not set, and nothing runs on ${config.SHEAF_DATA_DIR}: set it, or run npm start`,
     );
   }
-  return { databaseUrl, s3: store, ...(named.redisUrl !== undefined && { redisUrl: named.redisUrl }) };
+  return { databaseUrl, s3: store, ...(redisUrl !== undefined && { redisUrl }) };
 }

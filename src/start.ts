@@ -84,12 +84,13 @@ async function adminKey(given: string | undefined, directory: DataDirectory) {
   return await directory.secret('admin-key', () => `sheaf_${randomBytes(24).toString('base64url')}`);
 }
 
-function describe(api: string, { databaseUrl, s3 }: Locations) {
+function describe(api: string, { databaseUrl, redisUrl, s3 }: Locations) {
   return {
     pid: process.pid,
     started_ts: Date.now() / 1000,
     api,
     database_url: databaseUrl,
+    ...(redisUrl !== undefined && { redis_url: redisUrl }),
     ...(s3.endpoint !== undefined &&
       s3.credentials !== undefined && {
         s3: {

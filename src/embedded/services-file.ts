@@ -10,6 +10,8 @@ export interface RunningServices {
   api?: string;
   /** Holds the password, as `s3` holds its key: hence the file's mode 0600. */
   database_url?: string;
+  /** Where the queue is, if it is not on PostgreSQL. */
+  redis_url?: string;
   s3?: RunningS3;
 }
 
@@ -66,7 +68,7 @@ export async function removeServices(directory: string): Promise<void> {
 
 function checked(path: string, value: unknown): RunningServices {
   const services = fieldsOf(path, 'it', value);
-  const { pid, started_ts, api, database_url, s3 } = services;
+  const { pid, started_ts, api, database_url, redis_url, s3 } = services;
   if (!Number.isSafeInteger(pid) || (pid as number) <= 0) throw wrong(path, 'pid', 'a process id');
   if (!Number.isFinite(started_ts)) throw wrong(path, 'started_ts', 'a time in Unix seconds');
   return {
@@ -74,6 +76,7 @@ function checked(path: string, value: unknown): RunningServices {
     started_ts: started_ts as number,
     ...(api === undefined ? {} : { api: url(path, 'api', api) }),
     ...(database_url === undefined ? {} : { database_url: url(path, 'database_url', database_url) }),
+    ...(redis_url === undefined ? {} : { redis_url: url(path, 'redis_url', redis_url) }),
     ...(s3 === undefined ? {} : { s3: checkedS3(path, s3) }),
   };
 }

@@ -7,6 +7,7 @@ import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
 import { migrateQueue } from '../../src/adapters/queue/postgres-backend.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
 import { startS3Server } from '../../src/embedded/s3/server.ts';
+import { leftOut } from './requirements.ts';
 
 /**
  * One PostgreSQL and one S3 server for the whole run. Every test file takes a database of its own, copied from a
@@ -23,6 +24,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  for (const line of leftOut()) process.stdout.write(`${line}\n`);
   const directory = await mkdtemp(join(tmpdir(), 'sheaf-test-'));
   const server = await startEmbeddedPostgres({
     directory: join(directory, 'postgres'),

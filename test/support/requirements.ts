@@ -3,6 +3,20 @@
  * its suite is skipped and its title says why; in CI, where all of them are started, a missing one is a failure.
  */
 
+/** What each variable stands for, as `npm test` says it when the variable is not set. */
+const PARTS: Record<string, string> = {
+  TEST_REDIS_URL: 'the queue on Redis',
+  TEST_CHROMIUM: 'the docs in a browser',
+  TEST_S3_ENDPOINT: 'the object store on another S3 server',
+};
+
+/** One line for each part that this run leaves out. */
+export function leftOut(): string[] {
+  return Object.entries(PARTS).flatMap(([name, part]) =>
+    process.env[name] ? [] : [`left out: ${part} (${name} is not set)`],
+  );
+}
+
 export interface Requirement {
   /** For `describe.skipIf`. */
   missing: boolean;

@@ -15,6 +15,7 @@ const services: RunningServices = {
   started_ts: 1795300000.123,
   api: 'http://127.0.0.1:3000',
   database_url: 'postgres://sheaf:secret-a@127.0.0.1:5555/sheaf',
+  redis_url: 'redis://127.0.0.1:6380',
   s3: {
     endpoint: 'http://127.0.0.1:9000',
     region: 'us-east-1',
@@ -51,6 +52,7 @@ test.each([
   ['started_ts must be a time', { ...services, started_ts: '2026-01-01' }],
   ['api must be a URL', { ...services, api: 3000 }],
   ['database_url must be a URL', { ...services, database_url: 'secret-a' }],
+  ['redis_url must be a URL', { ...services, redis_url: 'secret-a' }],
   ['s3 must be an object', { ...services, s3: 'secret-b' }],
   ['s3.bucket must be a string', { ...services, s3: { ...services.s3, bucket: undefined } }],
   ['s3.endpoint must be a URL', { ...services, s3: { ...services.s3, endpoint: 'localhost' } }],
