@@ -43,11 +43,12 @@ function oneOf<const T extends string>(...values: T[]) {
   };
 }
 
-function atLeast(characters: number) {
-  return (value: string): string => {
-    if (value.length < characters) throw new Error(`must have at least ${characters} characters`);
-    return value;
-  };
+/** What can be sent in an Authorization header as it is. */
+function key(value: string): string {
+  if (!/^[\x21-\x7e]{16,}$/.test(value)) {
+    throw new Error('must have at least 16 characters, of printable ASCII without blanks');
+  }
+  return value;
 }
 
 const setting = <T>(it: Setting<T>): Setting<T> => it;
@@ -67,10 +68,10 @@ export const SETTINGS = {
     parse: text,
   }),
   SHEAF_ADMIN_KEY: setting({
-    doc: 'The API key that may do everything, at least 16 characters.',
+    doc: 'The API key that may do everything: at least 16 characters of printable ASCII.',
     otherwise: 'a random one, printed at the first start and kept in the data directory',
     secret: true,
-    parse: atLeast(16),
+    parse: key,
   }),
   SHEAF_LOG_LEVEL: setting({
     doc: 'Least level that is logged.',
@@ -113,6 +114,12 @@ export const SETTINGS = {
     secret: true,
     parse: text,
   }),
+  AWS_SESSION_TOKEN: setting({
+    doc: 'Goes with temporary credentials.',
+    otherwise: 'none',
+    secret: true,
+    parse: text,
+  }),
   SHEAF_CHUNK_RECORDS: setting({
     doc: 'Most records in a chunk: the unit of dispatch, lease and transaction.',
     default: '5000',
@@ -124,8 +131,8 @@ export const SETTINGS = {
     parse: wholeNumber(1024, 256 * MiB),
   }),
   SHEAF_MAX_FILE_BYTES: setting({
-    doc: 'Largest file that is taken.',
-    default: String(50 * 1024 * MiB),
+    doc: 'Largest file that is taken; S3 takes at most 5 GiB in one PUT.',
+    default: String(5 * 1024 * MiB),
     parse: wholeNumber(1),
   }),
   SHEAF_MAX_RECORD_BYTES: setting({
@@ -186,7 +193,8 @@ type OptionalName =
   | 'S3_ENDPOINT'
   | 'S3_PUBLIC_ENDPOINT'
   | 'AWS_ACCESS_KEY_ID'
-  | 'AWS_SECRET_ACCESS_KEY';
+  | 'AWS_SECRET_ACCESS_KEY'
+  | 'AWS_SESSION_TOKEN';
 
 /** The parsed settings by name; those without a default may be absent. */
 export type Config = { [Name in Exclude<SettingName, OptionalName>]: Parsed<Name> } & {

@@ -60,13 +60,16 @@ export function s3Setting(config: Config): Locations['s3'] | undefined {
   const { S3_ENDPOINT: endpoint, S3_PUBLIC_ENDPOINT: publicEndpoint } = config;
   if (endpoint === undefined) return undefined;
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = config;
+  const sessionToken = config.AWS_SESSION_TOKEN;
   return {
     endpoint,
     region: config.S3_REGION,
     bucket: config.S3_BUCKET,
     ...(publicEndpoint !== undefined && { publicEndpoint }),
     ...(accessKeyId !== undefined &&
-      secretAccessKey !== undefined && { credentials: { accessKeyId, secretAccessKey } }),
+      secretAccessKey !== undefined && {
+        credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+      }),
   };
 }
 

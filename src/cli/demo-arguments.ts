@@ -47,8 +47,8 @@ export function parseDemoArguments(args: readonly string[]): DemoRun | 'help' {
   return {
     file: file ?? null,
     operation: values.operation ?? null,
-    mapping: Object.fromEntries((values.map ?? []).map(columnAndField)),
-    settings: Object.fromEntries((values.set ?? []).map(keyAndValue)),
+    mapping: eachOnce('--map', (values.map ?? []).map(columnAndField)),
+    settings: eachOnce('--set', (values.set ?? []).map(keyAndValue)),
     onInvalid: onInvalid(values['on-invalid'] ?? 'skip'),
     keep: values.keep ?? false,
   };
@@ -73,6 +73,13 @@ function parsed(args: readonly string[]) {
     // Node's own explanation of quoting (“To specify …”) is longer than the message.
     throw new UsageError(error.message.split('. ')[0] ?? error.message);
   }
+}
+
+function eachOnce(option: string, entries: [string, string][]): Record<string, string> {
+  const names = entries.map(([name]) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`${option} names ${JSON.stringify(twice)} twice`);
+  return Object.fromEntries(entries);
 }
 
 /** Split at the last `=`: a column may be called anything, a field has none in its name. */

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Batch } from '../api/schemas/batch.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
@@ -30,6 +30,7 @@ export async function runDemoBatch(demo: DemoBatch): Promise<Outcome> {
   const { client, view, signal } = demo;
   const operation = await findOperation(demo);
   const { size } = await stat(demo.path);
+  await removeResults(resultsDirectory(demo.path, demo.from));
   const created = await submit(demo, operation, size);
   view.note('batch', created.batch);
   const batch = await client.follow(created.batch, { signal, onUpdate: batchProgress(view, size) });
@@ -38,6 +39,12 @@ export async function runDemoBatch(demo: DemoBatch): Promise<Outcome> {
   const report = files.find(({ kind }) => kind === 'errors');
   const failures: Failures = report === undefined ? { codes: [] } : await countFailures(report.saved, signal);
   return { batch, failures, files };
+}
+
+/** Those of an earlier run would look like this one's, should this one come to none. */
+async function removeResults(directory: string): Promise<void> {
+  const names = ['all.ndjson', 'errors.ndjson', 'manifest.json'];
+  await Promise.all(names.map((name) => rm(join(directory, name), { force: true })));
 }
 
 /** @throws {UsageError} that lists the operations there are */

@@ -1,12 +1,14 @@
-import { access, chmod, constants, mkdir, open, stat } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { LOCK_NAME } from './directory-lock.ts';
 
 /**
- * Makes a directory that only its owner may enter, and returns its absolute path. One that is there already
- * is used, and closed to others if it stood open. Group `x` alone stays: it is how a PostgreSQL that runs as
- * another user gets to its files (see account.ts).
+ * Makes a directory that only its owner may enter, and returns its absolute path. One that is there already is used,
+ * and closed to others if it stood open and is empty or ours: a directory of somebody else's things keeps its mode.
+ * Group `x` alone stays: it is how a PostgreSQL that runs as another user gets to its files (see account.ts).
  *
- * @throws Error when the path is not a directory, cannot be made or written, or belongs to another user.
+ * @throws Error when the path is not a directory, cannot be made or written, belongs to another user, or is open to
+ *   others and holds other things.
  */
 export async function makePrivateDirectory(path: string): Promise<string> {
   const directory = resolve(path);
@@ -15,12 +17,28 @@ export async function makePrivateDirectory(path: string): Promise<string> {
     const { uid, mode } = await stat(directory);
     const user = process.getuid?.();
     if (user !== undefined && user !== 0 && uid !== user) throw ownedByAnother(directory, uid, user);
-    if ((mode & 0o067) !== 0) await chmod(directory, 0o700);
+    if ((mode & 0o067) !== 0) {
+      if (!(await isEmptyOrOurs(directory))) throw openToOthers(directory, mode);
+      await chmod(directory, 0o700);
+    }
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return directory;
   } catch (error) {
     throw explain(directory, error as NodeJS.ErrnoException);
   }
+}
+
+/** How a directory is recognized as one of ours: by the lock that it was opened with. */
+async function isEmptyOrOurs(directory: string): Promise<boolean> {
+  const names = await readdir(directory);
+  return names.length === 0 || names.some((name) => LOCK_NAME.test(name));
+}
+
+function openToOthers(directory: string, mode: number): Error {
+  const shown = (mode & 0o7777).toString(8).padStart(4, '0');
+  return new Error(
+    `${directory} holds other things and is open to other users (mode ${shown}): choose a directory of its own`,
+  );
 }
 
 /** Makes the names in a directory survive a power cut. */

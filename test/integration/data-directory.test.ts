@@ -73,6 +73,17 @@ describe('opening', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o700);
   });
 
+  test('a directory that is open to others and holds other things keeps its mode, and is refused', async () => {
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'somebody-elses'), '');
+    await chmod(path, 0o1777);
+    await expect(openDataDirectory(path)).rejects.toThrow(
+      'holds other things and is open to other users (mode 1777)',
+    );
+    expect((await stat(path)).mode & 0o7777).toBe(0o1777);
+    expect(await readdir(path)).toEqual(['somebody-elses']);
+  });
+
   test('a file in its place is told clearly', async () => {
     await writeFile(join(root, 'file'), '');
     await expect(openDataDirectory(join(root, 'file'))).rejects.toThrow('is a file');

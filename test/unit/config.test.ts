@@ -29,7 +29,7 @@ describe('readConfig', () => {
       S3_REGION: 'us-east-1',
       SHEAF_CHUNK_RECORDS: 5000,
       SHEAF_CHUNK_BYTES: 8 * MIB,
-      SHEAF_MAX_FILE_BYTES: 50 * 1024 * MIB,
+      SHEAF_MAX_FILE_BYTES: 5 * 1024 * MIB,
       SHEAF_MAX_RECORD_BYTES: 8 * MIB,
       SHEAF_MAX_CELL_BYTES: MIB,
       SHEAF_LEASE_SECONDS: 20,
@@ -94,7 +94,12 @@ describe('readConfig', () => {
     ],
     ['DATABASE_URL', 'mysql://db', 'must be a URL such as postgres://host:port'],
     ['REDIS_URL', 'localhost:6379', 'must be a URL such as redis://host:port'],
-    ['SHEAF_ADMIN_KEY', 'short', 'must have at least 16 characters'],
+    // A key that no Authorization header could carry would start a server that nobody can use.
+    ...['short', 'correct horse battery staple', 'schlüsselschlüssel'].map((key) => [
+      'SHEAF_ADMIN_KEY',
+      key,
+      'must have at least 16 characters, of printable ASCII without blanks',
+    ]),
   ])('%s=%s is refused', (name, value, message) => {
     expect(problems({ [name]: value })).toEqual([`${name} ${message}`]);
   });
@@ -140,6 +145,7 @@ describe('readConfig', () => {
       'REDIS_URL',
       'AWS_ACCESS_KEY_ID',
       'AWS_SECRET_ACCESS_KEY',
+      'AWS_SESSION_TOKEN',
     ]);
     for (const [name] of secrets) {
       for (const value of ['swordfish', 'http://user:swordfish@host']) {

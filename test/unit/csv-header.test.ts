@@ -52,6 +52,23 @@ describe('the header row', () => {
 
   test('long names are cut in messages', () => {
     const name = 'n'.repeat(1000);
-    expect(parse(`${name},${name}`).fault?.message.length).toBeLessThan(110);
+    expect(parse(`${name},${name}`).fault?.message.length).toBeLessThan(160);
+  });
+
+  test('and never within a character: PostgreSQL would not store the half', () => {
+    for (let length = 50; length <= 110; length += 1) {
+      const name = `${'a'.repeat(length)}${'😀'.repeat(60)}`;
+      const message = parse(`${name},${name}`).fault?.message ?? '';
+      expect(message).toContain('have the same name');
+      // Half of a pair does not survive UTF-8.
+      expect(Buffer.from(message).toString()).toBe(message);
+    }
+  });
+
+  test('more columns, or a longer row, than a table has are refused', () => {
+    const wide = Array.from({ length: 16_385 }, (_, n) => n.toString(36)).join(',');
+    expect(parse(wide)).toMatchObject({ header: null, fault: { code: 'file_header_malformed', record: 0 } });
+    expect(parse(wide.slice(0, wide.lastIndexOf(','))).fault).toBeUndefined();
+    expect(parse('n'.repeat(256 * 1024 + 1)).fault).toMatchObject({ code: 'file_header_malformed' });
   });
 });

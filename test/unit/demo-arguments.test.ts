@@ -59,6 +59,8 @@ describe('arguments', () => {
     ['f --map Mail', 'COLUMN=FIELD'],
     ['f --map =email', 'COLUMN=FIELD'],
     ['f --map Mail=', 'COLUMN=FIELD'],
+    ['f --map Mail=email --map Mail=phone', '--map names "Mail" twice'],
+    ['f --set a=1 --set a=1', '--set names "a" twice'],
     ['f --set update', 'KEY=VALUE'],
     ['f --set =update', 'KEY=VALUE'],
     ['f --on-invalid maybe', 'reject or skip'],

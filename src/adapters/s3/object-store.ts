@@ -26,7 +26,7 @@ export interface S3Server {
   region: string;
   bucket: string;
   /** Left out: the SDK's own chain (environment, profile, instance role). */
-  credentials?: { accessKeyId: string; secretAccessKey: string };
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
   /** After how long a server that neither answers nor closes is given up. */
   silenceMs?: number;
 }

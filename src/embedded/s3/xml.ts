@@ -46,8 +46,7 @@ const parser = new XMLParser({
  * @throws S3Error MalformedXML, also for a DOCTYPE, so that no entity can be defined
  */
 export function parseDocument(text: string, root: string): { [name: string]: XmlNode[] } {
-  if (/<!(?!--|\[CDATA\[)/.test(text) || XMLValidator.validate(text) !== true)
-    throw new S3Error('MalformedXML');
+  if (/<!(?!--)/.test(text) || XMLValidator.validate(text) !== true) throw new S3Error('MalformedXML');
   let parsed: unknown;
   try {
     parsed = parser.parse(text);

@@ -1,13 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { FileErrorCode, FileFault } from '../../core/errors.ts';
+import { shortened } from '../../core/result.ts';
 import type { CsvDialect } from './dialect.ts';
 import { firstInvalidByte, invalidUtf8Message } from './encoding.ts';
 import { readRow } from './read-row.ts';
 
 /** Names that would reach an object's prototype when cells become a record. */
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
-/** How much of a name a message repeats. */
-const SHOWN_CHARACTERS = 60;
+/** A header beyond this is no table that a person or a program works with; it is kept with the batch and shown. */
+const MOST_COLUMNS = 16_384;
+const LONGEST_HEADER = 256 * 1024;
 
 export type ParsedHeader =
   | { header: string[]; fault?: undefined }
@@ -26,6 +28,10 @@ export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offse
   const fault = (code: FileErrorCode, message: string, at = offset): FileFault => {
     return { code, message, record: 0, offset: at };
   };
+  if (bytes.length > LONGEST_HEADER) {
+    const message = `The header row has ${bytes.length} bytes; at most ${LONGEST_HEADER} are read`;
+    return { header: null, fault: fault('file_header_malformed', message) };
+  }
   if (!isUtf8(bytes)) {
     const at = firstInvalidByte(bytes);
     return { header: null, fault: fault('file_encoding', invalidUtf8Message(bytes, at), offset + at) };
@@ -33,6 +39,10 @@ export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offse
   const row = readRow(bytes.toString('utf8'), 0, dialect);
   if (row.misplacedIn > 0) {
     const message = `Column ${row.misplacedIn} of the header row has a quote where RFC 4180 allows none`;
+    return { header: null, fault: fault('file_header_malformed', message) };
+  }
+  if (row.cells.length > MOST_COLUMNS) {
+    const message = `The header row has ${row.cells.length} columns; at most ${MOST_COLUMNS} are read`;
     return { header: null, fault: fault('file_header_malformed', message) };
   }
   const nul = row.cells.findIndex((cell) => cell.includes('\0'));
@@ -61,7 +71,7 @@ function repeatedName(header: readonly string[]): Problem {
     const first = seen.get(name);
     if (first !== undefined) {
       const columns = `Columns ${first + 1} and ${index + 1}`;
-      return ['file_header_duplicate', `${columns} have the same name, "${shown(name)}"`];
+      return ['file_header_duplicate', `${columns} have the same name, "${shortened(name)}"`];
     }
     seen.set(name, index);
   }
@@ -71,10 +81,6 @@ function repeatedName(header: readonly string[]): Problem {
 function reservedName(header: readonly string[]): Problem {
   const index = header.findIndex((name) => name.split('.').some((segment) => RESERVED.has(segment.trim())));
   if (index === -1) return undefined;
-  const name = shown(header[index] ?? '');
+  const name = shortened(header[index] ?? '');
   return ['file_header_reserved', `Column ${index + 1} has the name "${name}", which is not allowed`];
-}
-
-function shown(name: string): string {
-  return name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name;
 }
