@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './embedded/data-directory.ts';
 import { rememberedPorts, rememberPorts } from './embedded/ports.ts';
@@ -26,9 +27,7 @@ export async function startEmbedded(
 ): Promise<EmbeddedServices> {
   const ports = await rememberedPorts(directory.path);
   const closers: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const close = () => closeAll(closers.splice(0).reverse());
   try {
     let exited = new Promise<Error>(() => undefined);
     let databaseUrl = config.DATABASE_URL;

@@ -10,6 +10,7 @@ import { migrateQueue, postgresBackend } from './adapters/queue/postgres-backend
 import { redisBackend } from './adapters/queue/redis-backend.ts';
 import { ensureBucket } from './adapters/s3/bucket.ts';
 import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
+import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import { OperationRegistry } from './core/operation.ts';
 import type { BatchStore, UploadStore } from './engine/ports/request-stores.ts';
@@ -63,12 +64,14 @@ export async function openServices(config: Config, locations: Locations, log: Lo
   const sql = connect(databaseUrl, { max: WORK_CONNECTIONS, name: 'work' });
   const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
   const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
-  const close = async () => {
-    await queue.close();
-    await work.close();
-    await Promise.all([sql.end({ timeout: 5 }), database.close()]);
-    objects.close();
-  };
+  const close = () =>
+    closeAll([
+      () => queue.close(),
+      () => work.close(),
+      () => sql.end({ timeout: 5 }),
+      () => database.close(),
+      async () => objects.close(),
+    ]);
   try {
     return {
       log,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { startWorkers } from '../workers/start-workers.ts';
 import { serveApi } from './api/serve.ts';
+import { closeAll } from './close-all.ts';
 import { type Environment, readConfig } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './embedded/data-directory.ts';
 import { removeServices, writeServices } from './embedded/services-file.ts';
@@ -63,20 +64,6 @@ export async function startAll(options: { env: Environment; overrides?: Environm
     await close.call();
     throw error;
   }
-}
-
-/** Every part is closed, also when one before it cannot be: PostgreSQL must not be left behind. */
-async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
-  const troubles: unknown[] = [];
-  for (const closer of closers) {
-    try {
-      await closer();
-    } catch (error) {
-      troubles.push(error);
-    }
-  }
-  if (troubles.length > 0)
-    throw new AggregateError(troubles, `stopping was not orderly: ${troubles.join('; ')}`);
 }
 
 async function adminKey(given: string | undefined, directory: DataDirectory) {

@@ -9,6 +9,9 @@ import { startSweeping } from './sweep.ts';
 import { serveValidation } from './validate.ts';
 import { serveResults } from './write-results.ts';
 
+/** For work that was told to stop: a handler that does not listen, a queue or a database that is away. */
+const AFTER_DRAIN_SECONDS = 5;
+
 export interface Workers {
   /** Begins nothing new, lets what runs finish for the drain time, then hands the rest back. */
   stop(): Promise<void>;
@@ -29,12 +32,23 @@ export async function startWorkers(services: Services, config: Config): Promise<
     stopping: () => stopping,
   };
   const worker: WorkerStage = { services, engine, concurrency: config.SHEAF_WORKER_CONCURRENCY };
-  await Promise.all([
-    serveCopies(worker),
-    serveValidation(worker),
-    serveProcessing(worker),
-    serveResults(worker),
-  ]);
+  const giveUp = async () => {
+    stopping = true;
+    leases.abortAll();
+    await services.queue.stopServing();
+    await leases.close();
+  };
+  try {
+    await Promise.all([
+      serveCopies(worker),
+      serveValidation(worker),
+      serveProcessing(worker),
+      serveResults(worker),
+    ]);
+  } catch (error) {
+    await withinSeconds(AFTER_DRAIN_SECONDS, giveUp());
+    throw error;
+  }
   const sweeping = startSweeping(
     { ...services, maxAttempts: services.settings.maxAttempts },
     config.SHEAF_SWEEP_SECONDS,
@@ -44,16 +58,30 @@ export async function startWorkers(services: Services, config: Config): Promise<
     async stop() {
       stopping = true;
       const drained = Promise.all([sweeping.stop(), services.queue.stopServing()]);
-      const handBack = setTimeout(() => {
+      if (!(await withinSeconds(config.SHEAF_DRAIN_SECONDS, drained))) {
         services.log.warn(
           { seconds: config.SHEAF_DRAIN_SECONDS },
           'the drain time is over; handing work back',
         );
         leases.abortAll();
-      }, config.SHEAF_DRAIN_SECONDS * 1000);
-      await drained;
-      clearTimeout(handBack);
-      await leases.close();
+        if (!(await withinSeconds(AFTER_DRAIN_SECONDS, drained))) {
+          services.log.error({}, 'some work does not end; its leases run out and others take it over');
+        }
+      }
+      await withinSeconds(AFTER_DRAIN_SECONDS, leases.close());
     },
   };
+}
+
+/** Whether it is done by then; whatever is not goes on behind. */
+async function withinSeconds(seconds: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -74,8 +74,10 @@ export class RecordReader {
     for (const [index, column] of binding.columns.entries()) {
       const field = column.field === null ? undefined : fields.get(column.field);
       if (field === undefined) continue;
-      this.#cells.push({ index, column: column.name, field });
-      this.#columnOf.set(field.name, column.name);
+      // Repeated in every error of every record, so a name of a megabyte must not be.
+      const name = shortened(column.name);
+      this.#cells.push({ index, column: name, field });
+      this.#columnOf.set(field.name, name);
     }
   }
 

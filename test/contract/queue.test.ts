@@ -109,6 +109,7 @@ function suite(openPlace: () => Promise<Place>) {
     await emptied(queue, 'validate');
     await queue.enqueue(after);
     await emptied(queue, 'validate');
+    await queue.stopServing();
     expect(ids(served)).toEqual(ids([...before, ...after]));
   });
 
@@ -120,7 +121,7 @@ function suite(openPlace: () => Promise<Place>) {
     expect([await queue.waiting('process'), await queue.waiting('write_results')]).toEqual([0, 3]);
   });
 
-  it('counts what is not served yet, also what is being served', async () => {
+  it('counts what nobody has taken yet', async () => {
     const queue = await fresh();
     await queue.enqueue(tickets('process', 5));
     expect(await queue.waiting('process')).toBe(5);
@@ -132,9 +133,11 @@ function suite(openPlace: () => Promise<Place>) {
       await held.wait();
     });
     await expect.poll(() => arrived, PATIENT).toBe(2);
-    expect(await queue.waiting('process')).toBe(5);
+    // Two are taken: their work is claimed, so they stand for none that waits.
+    expect(await queue.waiting('process')).toBe(3);
     held.open();
     await emptied(queue, 'process');
+    await queue.stopServing();
     expect(arrived).toBe(5);
   });
 
@@ -169,8 +172,7 @@ function suite(openPlace: () => Promise<Place>) {
     const stopping = queue.stopServing().then(() => {
       stopped = true;
     });
-    // The running ticket is still counted, so the worker has not let go of it.
-    expect(await queue.waiting('process')).toBe(4);
+    expect(await queue.waiting('process')).toBe(3);
     expect(stopped).toBe(false);
     held.open();
     await stopping;
@@ -194,7 +196,7 @@ function suite(openPlace: () => Promise<Place>) {
     expect(await queue.waiting('copy')).toBe(1);
     await queue.serve('copy', 1, handle);
     await emptied(queue, 'copy');
-    expect(served).toHaveLength(1);
+    await expect.poll(() => served.length, PATIENT).toBe(1);
   });
 
   it('lets no stage stand behind another', async () => {
@@ -208,9 +210,8 @@ function suite(openPlace: () => Promise<Place>) {
 
     const [copy] = tickets('copy', 1);
     await queue.enqueue([copy!]);
-    await emptied(queue, 'copy');
-    expect(served).toEqual([copy]);
-    expect(await queue.waiting('process')).toBe(50);
+    await expect.poll(() => served, PATIENT).toEqual([copy]);
+    expect(await queue.waiting('process')).toBe(49);
     held.open();
   });
 

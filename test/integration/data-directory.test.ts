@@ -91,7 +91,7 @@ describe('opening', () => {
   });
 
   test('removes what a kill has left half written', async () => {
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: 0o700 });
     await writeFile(join(path, '.draft-x'), 'half a sec');
     const data = await openDataDirectory(path);
     expect(await readdir(path)).toEqual([expect.stringMatching(/^lock\.\d+$/)]);

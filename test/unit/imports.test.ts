@@ -19,12 +19,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: [],
   embedded: [],
   'run-until-stopped': [],
+  'close-all': [],
   // On the ground, for every process.
   log: ['config'],
 
   // The composition root, and where a process finds the servers that it is to compose.
-  services: ['core', 'formats', 'engine', 'operations', 'adapters', 'config', 'log'],
-  'embedded-services': ['core', 'services', 'embedded', 'config', 'log'],
+  services: ['core', 'formats', 'engine', 'operations', 'adapters', 'config', 'log', 'close-all'],
+  'embedded-services': ['core', 'services', 'embedded', 'config', 'log', 'close-all'],
   locate: ['services', 'embedded-services', 'embedded', 'config'],
 
   // Each with an entry point (`main.ts`) of its own.
@@ -32,7 +33,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workers: ['core', 'engine', 'services', 'locate', 'config', 'log', 'run-until-stopped'],
   migrate: ['services', 'locate', 'config', 'log'],
 
-  start: ['core', 'services', 'embedded-services', 'embedded', 'api', 'workers', 'config', 'log'],
+  start: [
+    'core',
+    'services',
+    'embedded-services',
+    'embedded',
+    'api',
+    'workers',
+    'config',
+    'log',
+    'close-all',
+  ],
   main: ['start', 'config', 'run-until-stopped'],
 
   // Types alone, see TYPES_ALONE.
@@ -48,6 +59,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'config',
     'log',
     'run-until-stopped',
+    'close-all',
   ],
   web: ['client'],
 };

@@ -6,7 +6,7 @@ import type { InputDescription, ResultFile } from '../../engine/ports/work-store
 import { RECENT_SECONDS } from '../../engine/progress.ts';
 import type { Sql } from './connect.ts';
 import type { Database } from './database.ts';
-import { asFault } from './faults.ts';
+import { faultsTold } from './faults.ts';
 import { batches, chunks } from './schema.ts';
 import { transaction } from './transaction.ts';
 
@@ -16,23 +16,16 @@ const BEFORE_THE_COPY = ['new', 'copying'];
 /** `sql` serves the transaction: drizzle's own are postgres.js's `begin` (see transaction.ts). */
 export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {
   return {
-    create: async (batch) => {
-      try {
-        return await createBatch(sql, batch);
-      } catch (error) {
-        throw asFault(error);
-      }
-    },
+    create: (batch) => faultsTold(() => createBatch(sql, batch)),
     find: async (accountId, id) => {
-      const [row] = await selectBatches(db, and(eq(batches.accountId, accountId), eq(batches.id, id)), 1);
+      const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
+      const [row] = await faultsTold(() => selectBatches(db, own, 1));
       return row ?? null;
     },
-    list: (accountId, { limit, before }) =>
-      selectBatches(
-        db,
-        and(eq(batches.accountId, accountId), before === undefined ? undefined : lt(batches.id, before)),
-        limit,
-      ),
+    list: (accountId, { limit, before }) => {
+      const older = before === undefined ? undefined : lt(batches.id, before);
+      return faultsTold(() => selectBatches(db, and(eq(batches.accountId, accountId), older), limit));
+    },
   };
 }
 

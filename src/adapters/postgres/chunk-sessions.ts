@@ -8,7 +8,7 @@ import type {
 } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { connect, type Sql, type Transaction } from './connect.ts';
-import { asFault, isConnectionLost } from './faults.ts';
+import { faultsTold, isConnectionLost } from './faults.ts';
 import { transaction } from './transaction.ts';
 
 /** Below the lease: a session that was left in a transaction ends itself before anybody else needs its locks. */
@@ -53,14 +53,6 @@ export class ChunkSessions {
     });
     this.#all.add(session);
     return session;
-  }
-}
-
-async function faultsTold<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw asFault(error);
   }
 }
 

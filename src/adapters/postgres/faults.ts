@@ -22,32 +22,50 @@ const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EN
 /** What the server says when it ends a session: an administrator, a crash, a shutdown, a timeout. */
 const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
 
+/** drizzle wraps what the driver throws. */
+function ofDriver(error: unknown): { code: string; own: boolean; server: boolean } | null {
+  const inner = (error as { cause?: unknown } | null)?.cause;
+  const thrown = hasCode(error) ? error : hasCode(inner) ? inner : null;
+  if (thrown === null) return null;
+  const server = thrown instanceof postgres.PostgresError;
+  // postgres.js notes the query on whatever befalls it; the same code without one is somebody else's network error.
+  return { code: thrown.code, server, own: server || LOST_CONNECTION.has(thrown.code) || 'query' in thrown };
+}
+
+function hasCode(error: unknown): error is { code: string } {
+  return typeof (error as { code?: unknown } | null | undefined)?.code === 'string';
+}
+
 /** Whether an error means that the session is over and with it the transaction. */
 export function isConnectionLost(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code !== 'string') return false;
-  return error instanceof postgres.PostgresError
-    ? SESSION_ENDED.has(code)
-    : LOST_CONNECTION.has(code) || NETWORK.has(code);
+  const thrown = ofDriver(error);
+  if (thrown === null || !thrown.own) return false;
+  const { code, server } = thrown;
+  return server ? SESSION_ENDED.has(code) : LOST_CONNECTION.has(code) || NETWORK.has(code);
 }
 
 /** Tells passing troubles of the database from everything else, which is thrown on as it is. */
 export function asFault(error: unknown): unknown {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code !== 'string') return error;
-  if (error instanceof postgres.PostgresError) {
-    const contention = CONTENTION[code];
-    if (contention !== undefined) return new RetryableFault(contention, { cause: error, free: true });
-    // Two transactions wrote the same key at the same time: the next attempt sees the other's row.
-    if (code === '23505')
-      return new RetryableFault('another transaction wrote the same key', { cause: error });
-    if (PASSING_CLASSES.includes(code.slice(0, 2)) || isConnectionLost(error)) {
-      return new RetryableFault(`the database answered ${code}`, { cause: error });
-    }
-    return error;
-  }
-  if (isConnectionLost(error)) {
+  if (isConnectionLost(error))
     return new RetryableFault('the database could not be reached', { cause: error });
+  const thrown = ofDriver(error);
+  if (thrown === null || !thrown.server) return error;
+  const { code } = thrown;
+  const contention = CONTENTION[code];
+  if (contention !== undefined) return new RetryableFault(contention, { cause: error, free: true });
+  // Two transactions wrote the same key at the same time: the next attempt sees the other's row.
+  if (code === '23505') return new RetryableFault('another transaction wrote the same key', { cause: error });
+  if (PASSING_CLASSES.includes(code.slice(0, 2))) {
+    return new RetryableFault(`the database answered ${code}`, { cause: error });
   }
   return error;
+}
+
+/** Runs something of the database, and tells its passing troubles as faults. */
+export async function faultsTold<T>(work: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asFault(error);
+  }
 }

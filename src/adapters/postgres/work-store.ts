@@ -3,7 +3,7 @@ import { advanceBatch, failBatch } from './advance-batch.ts';
 import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';
 import { connect, type Sql } from './connect.ts';
-import { asFault } from './faults.ts';
+import { faultsTold } from './faults.ts';
 import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
 import { giveBack, reclaimExpired, renewLeases } from './leases.ts';
 import { chunkLines, exhaustedBatches, stuckBatches, waitingWork } from './waiting-work.ts';
@@ -25,13 +25,7 @@ export function postgresWorkStore(options: {
   const sessions = new ChunkSessions(url, leaseSeconds);
   // Renewals must get through when the pool is busy or waits for locks, so they have a connection of their own.
   const renewals = connect(url, { max: 1, name: 'leases' });
-  const told = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      throw asFault(error);
-    }
-  };
+  const told = <T>(work: Promise<T>): Promise<T> => faultsTold(() => work);
 
   return {
     claimBatch: (stage, known, batchId) => told(claimBatch(sql, leaseSeconds, stage, known, batchId)),

@@ -2,6 +2,7 @@ import type { JobType, QueueOptions, WorkerOptions } from 'bullmq';
 import { STAGES, type Stage } from '../../core/batch.ts';
 import type { Log } from '../../core/log.ts';
 import type { Ticket, WorkQueue } from '../../engine/ports/work-queue.ts';
+import { withDeadline } from './deadline.ts';
 
 /** What is used of BullMQ's queues and workers, whose types differ by backend. */
 export interface JobQueue {
@@ -34,12 +35,17 @@ export interface StageQueue extends WorkQueue {
   serve(stage: Stage, concurrency: number, handle: (ticket: Ticket) => Promise<void>): Promise<void>;
   /** Stops taking tickets and waits for those that are served. */
   stopServing(): Promise<void>;
+  /** Within seconds, also when the queue is away. */
   close(): Promise<void>;
 }
 
 /** A dead worker's ticket is noticed after some 10 + 5 seconds; its lease, not the ticket, decides about the work. */
 const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
+
+/** A queue that takes longer is away; the sweep comes back to what it did not take. */
+const ANSWER_MS = 5_000;
+const CLOSE_MS = 5_000;
 
 /** One queue for each stage: so a short copy never stands behind thousands of chunks. */
 export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
@@ -53,12 +59,16 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
     async enqueue(tickets) {
       for (const [stage, queue] of queues) {
         const jobs = tickets.filter((ticket) => ticket.stage === stage);
-        if (jobs.length > 0) await queue.addBulk(jobs.map((ticket) => ({ name: stage, data: ticket })));
+        if (jobs.length === 0) continue;
+        const adding = queue.addBulk(jobs.map((ticket) => ({ name: stage, data: ticket })));
+        await withDeadline(adding, ANSWER_MS, 'take tickets');
       }
     },
 
     async waiting(stage) {
-      const counts = await queues.get(stage)!.getJobCounts('waiting', 'active', 'prioritized', 'delayed');
+      // Those that are served have claimed their work: they stand for none that waits.
+      const counting = queues.get(stage)!.getJobCounts('waiting', 'prioritized', 'delayed');
+      const counts = await withDeadline(counting, ANSWER_MS, 'count its tickets');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
 
@@ -79,8 +89,12 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
     stopServing,
 
     async close() {
-      await stopServing();
-      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      const closing = [stopServing(), ...[...queues.values()].map((queue) => queue.close())];
+      try {
+        await withDeadline(Promise.all(closing), CLOSE_MS, 'close');
+      } catch (error) {
+        log.warn({ err: error }, 'the queue is left as it is');
+      }
       await backend.close();
     },
   };

@@ -2,6 +2,10 @@ import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Log } from '../../core/log.ts';
 import type { QueueBackend } from './bullmq-queue.ts';
+import { withDeadline } from './deadline.ts';
+
+const FIRST_ANSWER_MS = 10_000;
+const QUIT_MS = 2_000;
 
 /** What the names of all keys begin with, as BullMQ has it. */
 const PREFIX = 'bull';
@@ -15,7 +19,7 @@ export async function redisBackend(redisUrl: string, log: Log, prefix = PREFIX):
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   connection.on('error', (error) => log.warn({ err: error }, 'trouble with Redis'));
   try {
-    await refuseEviction(connection);
+    await withDeadline(refuseEviction(connection), FIRST_ANSWER_MS, 'answer');
   } catch (error) {
     connection.disconnect();
     throw error;
@@ -24,7 +28,12 @@ export async function redisBackend(redisUrl: string, log: Log, prefix = PREFIX):
     makeQueue: (name, options) => new Queue(name, { ...options, connection, prefix }),
     makeWorker: (name, serve, options) => new Worker(name, serve, { ...options, connection, prefix }),
     close: async () => {
-      await connection.quit();
+      try {
+        await withDeadline(connection.quit(), QUIT_MS, 'say good-bye');
+      } catch (error) {
+        log.warn({ err: error }, 'Redis is left without a good-bye');
+        connection.disconnect();
+      }
     },
   };
 }

@@ -8,6 +8,6 @@ export interface Ticket {
 /** Says only “there is work”: which work, PostgreSQL decides. Losing or doubling a ticket does no harm. */
 export interface WorkQueue {
   enqueue(tickets: readonly Ticket[]): Promise<void>;
-  /** How many tickets of a stage are not served yet. */
+  /** How many tickets of a stage nobody has taken yet. */
   waiting(stage: Stage): Promise<number>;
 }
