@@ -74,11 +74,11 @@ export async function submitBatch(
     uploadKey: upload.objectKey,
     upload: head,
   });
-  // The batch is committed: should the ticket be lost, the sweep writes another one.
-  await engine.queue
+  // The batch is committed, and the answer waits for nothing more: should the ticket be lost, the sweep writes another.
+  engine.queue
     .enqueue([{ stage: 'copy', batchId: id }])
     .catch((error: unknown) =>
-      engine.log.warn({ err: error, batch: id }, 'no ticket; the sweep will find the batch'),
+      engine.log.warn({ err: error, batch: id }, 'no ticket; the sweep finds the batch'),
     );
   return batch;
 }

@@ -174,7 +174,7 @@ describe('what goes wrong', () => {
 
   test('files in the cluster’s place that are no cluster are refused and kept', async () => {
     const precious = join(directory, 'cluster', 'precious');
-    await mkdir(join(directory, 'cluster'), { recursive: true });
+    await mkdir(join(directory, 'cluster'), { recursive: true, mode: 0o700 });
     await writeFile(precious, 'x');
     await expect(start()).rejects.toThrow('is not a PostgreSQL cluster');
     expect(await readFile(precious, 'utf8')).toBe('x');
@@ -187,7 +187,7 @@ describe('what goes wrong', () => {
   });
 
   test('an empty directory in the cluster’s place and half-made clusters beside it are no obstacle', async () => {
-    await mkdir(join(directory, 'initdb-killed', 'cluster', 'base'), { recursive: true });
+    await mkdir(join(directory, 'initdb-killed', 'cluster', 'base'), { recursive: true, mode: 0o700 });
     await writeFile(join(directory, 'initdb-killed', 'cluster', 'PG_VERSION'), '18\n');
     await mkdir(join(directory, 'cluster'));
     const server = await start();
