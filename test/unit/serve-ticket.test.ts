@@ -111,8 +111,6 @@ class World {
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
       upload: { bytes: this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },
-      statusReason: null,
-      total: null,
     };
   }
 

@@ -1,26 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { StatusReason } from '../../core/batch.ts';
 import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';
 import { enters } from './transition.ts';
 
-interface BatchClaimRow {
-  batchId: string;
-  accountId: string;
-  operation: string;
-  operationVersion: number;
-  status: string;
-  mapping: Record<string, string>;
-  statedHash: string | null;
-  uploadId: string;
-  uploadKey: string;
+type BatchClaimRow = Omit<BatchClaim, 'kind' | 'stage' | 'lease' | 'upload'> & {
   etag: string;
   bytes: number;
-  statusReason: StatusReason | null;
-  total: number | null;
-  attempts: number;
-}
+};
 
 /**
  * Claims the batch whose stage comes first: of the account with the fewest such stages under way, then the oldest.
@@ -58,7 +45,7 @@ export async function claimBatch(
       where id = ${picked.id}
       returning id as "batchId", account_id as "accountId", operation, operation_version as "operationVersion",
         status, mapping, stated_hash as "statedHash", upload_id as "uploadId", upload_key as "uploadKey",
-        upload_etag as etag, upload_bytes as bytes, status_reason as "statusReason", total, attempts`;
+        upload_etag as etag, upload_bytes as bytes, attempts`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     const { etag, bytes, ...rest } = row;
     return { kind: 'batch', stage, lease, ...rest, upload: { etag, bytes } };

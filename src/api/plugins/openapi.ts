@@ -83,9 +83,10 @@ export async function serveDocs(app: FastifyInstance): Promise<void> {
   app.get('/', open, async (_request, reply) => reply.redirect(DOCS_PREFIX));
   await app.register(swaggerUi, {
     routePrefix: DOCS_PREFIX,
-    // The bar above names another product, and a document to explore that is the one below.
-    theme: { title: 'Sheaf API', css: [{ filename: 'sheaf.css', content: '.topbar { display: none }' }] },
+    theme: { title: 'Sheaf API' },
     uiConfig: {
+      // Without the bar above, which names another product and offers to explore other documents.
+      layout: 'BaseLayout',
       showExtensions: true,
       displayRequestDuration: true,
       tryItOutEnabled: true,

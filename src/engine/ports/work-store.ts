@@ -1,4 +1,4 @@
-import type { Counts, OnInvalid, Stage, StatusReason } from '../../core/batch.ts';
+import type { Counts, OnInvalid, Stage } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { ColumnBinding } from '../../core/record.ts';
@@ -43,8 +43,6 @@ export interface BatchClaim {
   uploadId: string;
   uploadKey: string;
   upload: ObjectHead;
-  statusReason: StatusReason | null;
-  total: number | null;
 }
 
 /** A chunk that this worker holds. */
