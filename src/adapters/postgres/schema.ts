@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   customType,
   date,
   index,
@@ -23,6 +24,7 @@ import {
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 6 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 const sha256 = customType<{ data: string }>({ dataType: () => 'char(64)' });
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 export const accounts = pgTable('accounts', {
   id: uuid('id').primaryKey(),
@@ -51,8 +53,37 @@ export const uploads = pgTable(
     expiresAt: moment('expires_at').notNull(),
     /** The batch that has copied it: then it is used up. */
     usedBy: uuid('used_by'),
+    /** Of a multipart upload: its id in the object store, until it is completed or given up. */
+    multipartId: text('multipart_id'),
+    /** How many parts it was made with; null: a single PUT. */
+    partCount: integer('part_count'),
+    /** When the client took it back. */
+    invalidatedAt: moment('invalidated_at'),
+    /** When its object was removed: taken back, expired, or copied. */
+    removedAt: moment('removed_at'),
   },
-  (table) => [index('uploads_account').on(table.accountId, table.id)],
+  (table) => [
+    index('uploads_account').on(table.accountId, table.id),
+    index('uploads_to_remove').on(table.expiresAt).where(sql`${table.removedAt} is null`),
+  ],
+);
+
+/** Answers that were given under an `Idempotency-Key`, so that the same request again gets the same answer. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    accountId: uuid('account_id').notNull(),
+    route: text('route').notNull(),
+    key: text('key').notNull(),
+    /** SHA-256 of what was asked: another body under the same key is an error. */
+    fingerprint: sha256('fingerprint').notNull(),
+    answer: jsonb('answer').notNull(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.accountId, table.route, table.key] }),
+    index('idempotency_keys_created').on(table.createdAt),
+  ],
 );
 
 export const batches = pgTable(
@@ -72,6 +103,20 @@ export const batches = pgTable(
     settings: jsonb('settings').notNull(),
     mapping: jsonb('mapping').notNull(),
     onInvalid: text('on_invalid').notNull(),
+    /** Everything is checked and nothing processed. */
+    dryRun: boolean('dry_run').notNull().default(false),
+    /** `{failures}` or `{share, min_records}`; null: no number of failures ends the batch. */
+    stopAfter: jsonb('stop_after'),
+    /** `parallel`, or `serial`: one chunk at a time, in the file's order. */
+    execution: text('execution').notNull().default('parallel'),
+    /** The column whose value is repeated in the results. */
+    customId: text('custom_id'),
+    /** Higher ones of the same account come first. */
+    priority: integer('priority').notNull().default(0),
+    /** Formats in which the results are written. */
+    resultsFormats: jsonb('results_formats').notNull().default(['ndjson']),
+    /** Seconds from the terminal status until the objects are removed; null: as the deployment has it. */
+    expiresAfter: bigint('expires_after', { mode: 'number' }),
     metadata: jsonb('metadata').notNull(),
     statedHash: sha256('stated_hash'),
     hash: sha256('hash'),
@@ -96,7 +141,7 @@ export const batches = pgTable(
     failed: count('failed').notNull().default(0),
     skipped: count('skipped').notNull().default(0),
     unprocessed: count('unprocessed').notNull().default(0),
-    /** The step that leases the batch as a whole (`copy`, `write_results`), if one has to be done. */
+    /** The step that leases the batch as a whole (`copy`, `write_results`, `remove`), if one has to be done. */
     stage: text('stage'),
     lease: uuid('lease'),
     leaseExpiresAt: moment('lease_expires_at'),
@@ -106,16 +151,28 @@ export const batches = pgTable(
     progressDone: count('progress_done').notNull().default(0),
     results: jsonb('results'),
     resultsAt: moment('results_at'),
+    /** When it entered the terminal status that it is in. */
+    endedAt: moment('ended_at'),
+    /** When its objects are to be removed; null while it is not terminal. */
+    expiresAt: moment('expires_at'),
+    /** When its objects were removed because they expired. */
+    expiredAt: moment('expired_at'),
+    /** When somebody asked for it to be deleted, which may have to wait for its end. */
+    deleteRequestedAt: moment('delete_requested_at'),
+    /** Of a tombstone: when the batch was removed. Nobody sees it any more; late objects are removed once again. */
+    deletedAt: moment('deleted_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
   (table) => [
-    index('batches_account').on(table.accountId, table.id.desc()),
+    index('batches_account').on(table.accountId, table.id.desc()).where(sql`${table.deletedAt} is null`),
     index('batches_upload').on(table.uploadId),
     index('batches_stage').on(table.stage, table.availableAt).where(sql`${table.stage} is not null`),
     index('batches_under_way')
       .on(table.status, table.createdAt)
       .where(sql`${table.status} in ('copied', 'validating', 'processing', 'processed')`),
+    index('batches_to_expire').on(table.expiresAt).where(sql`${table.expiredAt} is null`),
+    index('batches_to_delete').on(table.deleteRequestedAt).where(sql`${table.deleteRequestedAt} is not null`),
   ],
 );
 
@@ -145,6 +202,8 @@ export const chunks = pgTable(
     availableAt: moment('available_at').notNull().defaultNow(),
     invalid: integer('invalid').notNull().default(0),
     fileFault: jsonb('file_fault'),
+    /** Numbers of valid records whose `custom_id` an earlier record has: they fail, and are counted in `invalid`. */
+    repeatedIds: jsonb('repeated_ids'),
     validationPart: text('validation_part'),
     succeeded: integer('succeeded').notNull().default(0),
     failed: integer('failed').notNull().default(0),
@@ -157,6 +216,23 @@ export const chunks = pgTable(
     index('chunks_running').on(table.accountId).where(sql`${table.status} = 'running'`),
     index('chunks_unsettled').on(table.batchId).where(sql`${table.status} <> 'settled'`),
   ],
+);
+
+/** The `custom_id` of each record, from validation until it is known whether all of a file differ. */
+export const customIds = pgTable(
+  'custom_ids',
+  {
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => batches.id),
+    record: count('record').notNull(),
+    chunk: integer('chunk').notNull(),
+    /** The first 16 bytes of the value's SHA-256: values may be as long as a cell. */
+    digest: bytes('digest').notNull(),
+    /** Whether the record is good in all other respects. */
+    valid: boolean('valid').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.batchId, table.record] })],
 );
 
 /**
