@@ -24,7 +24,7 @@ ALTER TABLE "batches" ADD COLUMN "execution" text DEFAULT 'parallel' NOT NULL;--
 ALTER TABLE "batches" ADD COLUMN "custom_id" text;--> statement-breakpoint
 ALTER TABLE "batches" ADD COLUMN "priority" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "batches" ADD COLUMN "results_formats" jsonb DEFAULT '["ndjson"]'::jsonb NOT NULL;--> statement-breakpoint
-ALTER TABLE "batches" ADD COLUMN "expires_after" bigint;--> statement-breakpoint
+ALTER TABLE "batches" ADD COLUMN "expires_after" bigint DEFAULT 2592000 NOT NULL;--> statement-breakpoint
 ALTER TABLE "batches" ADD COLUMN "ended_at" timestamp (6) with time zone;--> statement-breakpoint
 ALTER TABLE "batches" ADD COLUMN "expires_at" timestamp (6) with time zone;--> statement-breakpoint
 ALTER TABLE "batches" ADD COLUMN "expired_at" timestamp (6) with time zone;--> statement-breakpoint

@@ -131,8 +131,8 @@ export const SETTINGS = {
     parse: wholeNumber(1024, 256 * MiB),
   }),
   SHEAF_MAX_FILE_BYTES: setting({
-    doc: 'Largest file that is taken; S3 takes at most 5 GiB in one PUT.',
-    default: String(5 * 1024 * MiB),
+    doc: 'Largest file that is taken; what is over 5 GiB comes in parts, as S3 takes no more in one PUT.',
+    default: '50000000000',
     parse: wholeNumber(1),
   }),
   SHEAF_MAX_RECORD_BYTES: setting({
@@ -160,6 +160,16 @@ export const SETTINGS = {
     default: '8',
     parse: wholeNumber(1, 100),
   }),
+  SHEAF_STEP_SECONDS: setting({
+    doc: 'After how long without progress a step (a chunk, a copy, a result file) is given up and tried again.',
+    default: '900',
+    parse: wholeNumber(10, 86_400),
+  }),
+  SHEAF_STALLED_SECONDS: setting({
+    doc: 'After how long a batch that no worker does anything for is failed; it can be resumed.',
+    default: '86400',
+    parse: wholeSeconds,
+  }),
   SHEAF_WORKER_CONCURRENCY: setting({
     doc: 'Chunks that one worker process checks, and processes, at once.',
     default: '2',
@@ -178,6 +188,11 @@ export const SETTINGS = {
   SHEAF_UPLOAD_SECONDS: setting({
     doc: 'How long after it was made an upload can be used for a batch.',
     default: '86400',
+    parse: wholeSeconds,
+  }),
+  SHEAF_KEEP_SECONDS: setting({
+    doc: 'How long after its end the files of a batch are kept, where its request does not say (expires_after).',
+    default: String(30 * 86_400),
     parse: wholeSeconds,
   }),
 } as const satisfies Record<string, Setting<unknown>>;

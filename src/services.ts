@@ -3,6 +3,7 @@ import { ensureAccount } from './adapters/postgres/account-store.ts';
 import { postgresBatchStore } from './adapters/postgres/batch-store.ts';
 import { connect } from './adapters/postgres/connect.ts';
 import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { postgresIdempotencyStore } from './adapters/postgres/idempotency-store.ts';
 import { postgresUploadStore } from './adapters/postgres/upload-store.ts';
 import { type PostgresWorkStore, postgresWorkStore } from './adapters/postgres/work-store.ts';
 import { type StageQueue, stageQueue } from './adapters/queue/bullmq-queue.ts';
@@ -13,7 +14,7 @@ import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import { OperationRegistry } from './core/operation.ts';
-import type { BatchStore, UploadStore } from './engine/ports/request-stores.ts';
+import type { BatchStore, IdempotencyStore, UploadStore } from './engine/ports/request-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 
@@ -32,6 +33,7 @@ export interface Services {
   accountId: string;
   uploads: UploadStore;
   batches: BatchStore;
+  idempotency: IdempotencyStore;
   work: PostgresWorkStore;
   objects: S3ObjectStore;
   queue: StageQueue;
@@ -78,8 +80,9 @@ export async function openServices(config: Config, locations: Locations, log: Lo
       settings,
       operations: new OperationRegistry(BUILT_IN_OPERATIONS),
       accountId: await ensureAccount(database.db, DEFAULT_ACCOUNT),
-      uploads: postgresUploadStore(database.db),
+      uploads: postgresUploadStore({ db: database.db, sql }),
       batches: postgresBatchStore({ db: database.db, sql }),
+      idempotency: postgresIdempotencyStore(sql),
       work,
       objects,
       queue,
@@ -113,5 +116,8 @@ function engineSettings(config: Config): EngineSettings {
     leaseSeconds: config.SHEAF_LEASE_SECONDS,
     maxAttempts: config.SHEAF_MAX_ATTEMPTS,
     uploadKeepSeconds: config.SHEAF_UPLOAD_SECONDS,
+    keepSeconds: config.SHEAF_KEEP_SECONDS,
+    stepSeconds: config.SHEAF_STEP_SECONDS,
+    stalledSeconds: config.SHEAF_STALLED_SECONDS,
   };
 }

@@ -4,6 +4,7 @@ import type { ServeTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
 import { serveCopies } from './copy.ts';
 import { serveProcessing } from './process.ts';
+import { serveRemovals } from './remove.ts';
 import type { WorkerStage } from './stages.ts';
 import { startSweeping } from './sweep.ts';
 import { serveValidation } from './validate.ts';
@@ -20,7 +21,7 @@ export interface Workers {
 /** Starts every stage and the sweep in this process. */
 export async function startWorkers(services: Services, config: Config): Promise<Workers> {
   let stopping = false;
-  const leases = new LeaseKeeper(services.work, services.settings.leaseSeconds, services.log);
+  const leases = new LeaseKeeper(services.work, services.settings, services.log);
   const operations = services.operations.list();
   const engine: ServeTicket = {
     ...services,
@@ -44,15 +45,13 @@ export async function startWorkers(services: Services, config: Config): Promise<
       serveValidation(worker),
       serveProcessing(worker),
       serveResults(worker),
+      serveRemovals(worker),
     ]);
   } catch (error) {
     await withinSeconds(AFTER_DRAIN_SECONDS, giveUp());
     throw error;
   }
-  const sweeping = startSweeping(
-    { ...services, maxAttempts: services.settings.maxAttempts },
-    config.SHEAF_SWEEP_SECONDS,
-  );
+  const sweeping = startSweeping(services, config.SHEAF_SWEEP_SECONDS);
 
   return {
     async stop() {

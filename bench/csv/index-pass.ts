@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
-import { CsvIndexer } from '../../src/formats/csv/index-pass.ts';
+import { FileIndexer } from '../../src/formats/index-pass.ts';
 import { compare } from './rounds.ts';
 import { benchFile, LIMITS, piecesOf } from './rows.ts';
 
@@ -16,7 +15,7 @@ for (const kind of ['sample', 'ascii', 'quoted'] as const) {
     return [
       { name: named('SHA-256 of the file'), run: () => hashed(pieces, 1) },
       { name: named('SHA-256 twice'), run: () => hashed(pieces, 2) },
-      { name: named('CsvIndexer'), run: () => indexed(pieces) },
+      { name: named('FileIndexer'), run: () => indexed(pieces) },
     ];
   });
   compare(kind, contestants, { bytes: file.length, records: rows });
@@ -31,7 +30,7 @@ function hashed(pieces: readonly Buffer[], times: number): number {
 }
 
 function indexed(pieces: readonly Buffer[]): number {
-  const indexer = new CsvIndexer({ dialect: RFC_4180, limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS });
   for (const piece of pieces) indexer.push(piece);
   return indexer.finish().records;
 }

@@ -1,7 +1,7 @@
 import { parse as csvParse } from 'csv-parse/sync';
 import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
-import { CsvIndexer } from '../../src/formats/csv/index-pass.ts';
 import { parseCsvChunk } from '../../src/formats/csv/parse.ts';
+import { FileIndexer } from '../../src/formats/index-pass.ts';
 import { compare } from './rounds.ts';
 import { benchFile, LIMITS } from './rows.ts';
 
@@ -10,10 +10,11 @@ const rows = Number(process.argv[2] ?? 1_000_000);
 
 for (const kind of ['sample', 'ascii', 'quoted'] as const) {
   const file = benchFile(kind, rows);
-  const indexer = new CsvIndexer({ dialect: RFC_4180, limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS });
   indexer.push(file);
-  const { chunks, header } = indexer.finish();
-  const columns = header?.length ?? 0;
+  const index = indexer.finish();
+  const { chunks } = index;
+  const columns = index.columns?.length ?? 0;
   const contestants = [
     {
       name: 'csv-parse, arrays',

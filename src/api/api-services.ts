@@ -2,9 +2,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { OperationRegistry } from '../core/operation.ts';
 import type { Authenticator } from '../engine/authenticate.ts';
 import type { ObjectStore } from '../engine/ports/object-store.ts';
-import type { BatchStore, UploadStore } from '../engine/ports/request-stores.ts';
+import type { BatchStore, IdempotencyStore, UploadStore } from '../engine/ports/request-stores.ts';
 import type { WorkQueue } from '../engine/ports/work-queue.ts';
 import type { EngineSettings } from '../engine/settings.ts';
+import type { FeedLimits } from './open-feeds.ts';
 
 /** What the routes work with; made by the composition root. */
 export interface ApiServices {
@@ -12,6 +13,7 @@ export interface ApiServices {
   operations: OperationRegistry;
   uploads: UploadStore;
   batches: BatchStore;
+  idempotency: IdempotencyStore;
   objects: ObjectStore;
   queue: WorkQueue;
   settings: EngineSettings;
@@ -20,4 +22,6 @@ export interface ApiServices {
   health(): Promise<Record<string, string | null>>;
   /** Largest body of a request in bytes; 1 MiB when left out. */
   bodyLimit?: number;
+  /** Other limits of event streams than those that they have (open-feeds.ts). */
+  feeds?: Partial<FeedLimits>;
 }

@@ -7,18 +7,33 @@ import { answerBrokenConnection, answerError, answerErrorsAsProblems } from './p
 import { describeRoutes, serveDocs } from './plugins/openapi.ts';
 import { addRequestRules } from './plugins/request-rules.ts';
 import { requestChecker } from './request-check.ts';
+import { batchEvents } from './routes/batch-events.ts';
 import { batchRoutes } from './routes/batches.ts';
+import { batchChangeRoutes } from './routes/change-batch.ts';
 import { healthRoutes } from './routes/health.ts';
+import { listBatches } from './routes/list-batches.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { BatchPageSchema, BatchSchema } from './schemas/batch.ts';
+import { BatchDeletionSchema, BatchPatchSchema } from './schemas/batch-change.ts';
+import {
+  BatchGoneEventSchema,
+  BatchProgressEventSchema,
+  BatchStatusEventSchema,
+} from './schemas/batch-events.ts';
 import { BatchRequestSchema } from './schemas/batch-request.ts';
 import { HealthSchema } from './schemas/health.ts';
 import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
 import { ProblemSchema } from './schemas/problem.ts';
 import { ResultFilesSchema } from './schemas/results.ts';
-import { UploadRequestSchema, UploadTicketSchema } from './schemas/upload.ts';
+import {
+  CompletedPartsSchema,
+  CompletedUploadSchema,
+  PartsTicketSchema,
+  UploadRequestSchema,
+  UploadTicketSchema,
+} from './schemas/upload.ts';
 import type { ApiInstance } from './typed-instance.ts';
 
 export type { ApiServices } from './api-services.ts';
@@ -35,6 +50,11 @@ const COMPONENTS = [
   BatchSchema,
   BatchPageSchema,
   BatchRequestSchema,
+  BatchPatchSchema,
+  BatchDeletionSchema,
+  BatchStatusEventSchema,
+  BatchProgressEventSchema,
+  BatchGoneEventSchema,
   HealthSchema,
   OperationViewSchema,
   OperationPageSchema,
@@ -42,6 +62,20 @@ const COMPONENTS = [
   ResultFilesSchema,
   UploadRequestSchema,
   UploadTicketSchema,
+  PartsTicketSchema,
+  CompletedPartsSchema,
+  CompletedUploadSchema,
+];
+
+const ROUTES = [
+  uploadRoutes,
+  batchRoutes,
+  listBatches,
+  batchChangeRoutes,
+  batchEvents,
+  resultRoutes,
+  operationRoutes,
+  healthRoutes,
 ];
 
 /**
@@ -61,9 +95,7 @@ export async function buildApi(services: ApiServices): Promise<FastifyInstance> 
 
   await describeRoutes(app, COMPONENTS);
   const typed: ApiInstance = app.withTypeProvider();
-  for (const routes of [uploadRoutes, batchRoutes, resultRoutes, operationRoutes, healthRoutes]) {
-    routes(typed, services);
-  }
+  for (const routes of ROUTES) routes(typed, services);
   await serveDocs(app);
   return app;
 }

@@ -1,4 +1,5 @@
-import type { BatchRow } from '../engine/ports/request-stores.ts';
+import { isFinal } from '../core/errors.ts';
+import type { BatchOptions, BatchRow } from '../engine/ports/request-stores.ts';
 import type { InputDescription } from '../engine/ports/work-store.ts';
 import { progressOf } from '../engine/progress.ts';
 import type { Batch } from './schemas/batch.ts';
@@ -19,28 +20,47 @@ export function batchView(row: BatchRow, now: number): Batch {
     counts: row.counts,
     progress: progressOf(row, now),
     handler: row.uploadId,
+    filename: row.filename,
     on_invalid: row.onInvalid,
     mapping: row.mapping,
     settings: row.settings,
+    ...optionsView(row),
     failed_from: row.failedFrom,
+    resumable: isResumable(row, now),
     read: row.read === null ? null : readView(row.read),
     results_ready: row.resultsReady,
+    expires_ts: row.expiresAt === null ? null : milliseconds(row.expiresAt),
+    deletion_requested: row.deleting,
     links: { self, results: `${self}/results` },
   };
 }
 
+function optionsView(row: BatchOptions) {
+  return {
+    dry_run: row.dryRun,
+    stop_after: row.stopAfter,
+    execution: row.execution,
+    custom_id: row.customId,
+    priority: row.priority,
+    results_format: [...row.resultsFormats],
+    expires_after: row.expiresAfter,
+  };
+}
+
+/** Should it have failed at its limit of failures, it needs a higher one besides. */
+function isResumable(row: BatchRow, now: number): boolean {
+  const { status, statusReason, expiresAt, expired, deleting } = row;
+  const kept = !expired && (expiresAt === null || expiresAt > now);
+  return status === 'failed' && !isFinal(statusReason) && kept && !deleting;
+}
+
 /** Field by field, so that what the engine adds for itself is not shown by accident. */
 function readView(read: InputDescription): NonNullable<Batch['read']> {
-  const { format, encoding, bom, delimiter, quote, header, columns } = read;
-  return {
-    format,
-    encoding,
-    bom,
-    delimiter,
-    quote,
-    header,
-    columns: columns.map(({ name, field }) => ({ name, field })),
-  };
+  const { format, encoding, bom } = read;
+  const columns = read.columns.map(({ name, field }) => ({ name, field }));
+  if (read.format === 'ndjson') return { format, encoding, bom, columns };
+  const { delimiter, quote, header } = read;
+  return { format, encoding, bom, delimiter, quote, header, columns };
 }
 
 /** Seconds with three decimals. */

@@ -9,8 +9,20 @@ export async function findBatch(
   accountId: string,
   id: string,
 ): Promise<BatchRow> {
-  const row = isUuid(id) ? await batches.find(accountId, id) : null;
-  if (row === null)
-    throw new RequestError('batch_not_found', 'there is no batch with this id in the account');
+  const row = await batches.find(accountId, batchId(id));
+  if (row === null) throw notFound();
   return row;
+}
+
+/**
+ * The id of a batch, as it is answered.
+ * @throws {RequestError} batch_not_found for what cannot be one
+ */
+export function batchId(text: string): string {
+  if (!isUuid(text)) throw notFound();
+  return text.toLowerCase();
+}
+
+function notFound(): RequestError {
+  return new RequestError('batch_not_found', 'there is no batch with this id in the account');
 }

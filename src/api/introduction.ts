@@ -39,23 +39,40 @@ curl -s $API/batches -H "Authorization: Bearer $KEY" -H 'Content-Type: applicati
 
 # 4. Look again, no sooner than Retry-After says, until that header is gone: the batch has ended
 curl -si $API/batches/<batch> -H "Authorization: Bearer $KEY"
+#    or be told of everything as it happens, until the event \`end\`
+curl -sN $API/batches/<batch>/events -H "Authorization: Bearer $KEY"
 
 # 5. The result of every record: presigned URLs, that need no key
 curl -s $API/batches/<batch>/results -H "Authorization: Bearer $KEY"
 \`\`\`
 
-\`GET /operations\` tells what operations there are and what columns they read. A file is CSV in UTF-8 with a header row.
+\`GET /operations\` tells what operations there are and what columns they read. A file is CSV with a header row, or NDJSON, in UTF-8.
 
 ## A batch’s statuses
 
-\`new\` → \`copying\` → \`copied\` → \`validating\` → \`processing\` → \`processed\` → \`writing_results\` → \`completed\`.
-It may also end in \`hash_mismatch\`, \`validation_failed\` or \`failed\`; \`status_reason\` says why.
+\`new\` → \`copying\` → \`copied\` → \`validating\` → \`processing\` → \`processed\` → \`writing_results\` → \`completed\`;
+a dry run goes from \`validating\` to \`completed\`. It may also end in \`hash_mismatch\`, \`validation_failed\` or \`failed\`; \`status_reason\` says why.
+
+- **Cancel**: \`PATCH /batches/{batch}\` with \`{"status": "cancel"}\` leads from any status before \`writing_results\` through \`cancel\` and \`cancelling\` to \`cancelled\`. What is done keeps its results; the rest comes as a file that can be submitted again.
+- **Resume**: a batch in \`failed\` that is \`resumable\` goes on where it failed with \`{"status": "resume"}\`. One that failed at its limit (\`stop_after\`) needs a higher one.
+- **Delete**: \`DELETE /batches/{batch}\` leads through \`deleting\` to nothing: the batch is not found any more. One that runs is cancelled first, or waited for.
+- **Expiry**: the files of a batch are removed \`expires_after\` seconds after it has ended (\`expires_ts\`); the batch itself stays in the list.
+
+In every terminal status \`succeeded\` + \`failed\` + \`skipped\` + \`unprocessed\` is the number of records, once they are counted.
+
+## Sending a request again
+
+An answer may be lost on its way, and a POST that is sent again may do its work twice. Send it with an \`Idempotency-Key\`
+of your choice, 1 to 255 printable ASCII characters, a UUID for example. For 24 hours the same request with the same key then gets the same answer, with
+\`Idempotent-Replayed: true\`, and takes effect once, however many arrive at the same time. Keys are kept for each account and route. The same key with another body is refused
+(\`idempotency_key_reused\`). Only what took effect is kept: after an error the key may be used again. A POST that cannot honour a key
+refuses it; GET, PATCH and DELETE may be repeated as they are, and need none.
 
 ## Conventions
 
 - Times are Unix seconds with three decimals (\`…_ts\`), ids are UUIDs, names are in snake_case.
-- Unknown fields of a body and unknown parameters of a query are refused, never ignored.
-- Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page.
+- Unknown fields of a body and unknown parameters of a query are refused, never ignored; so are parameters that are given twice.
+- Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page, with the same filters.
 - Every route names the permission that the role of the caller must allow (\`x-permission\`; null: none, and no key). To create a batch, the role must also allow the operation by its name.
 - 503 carries \`Retry-After\`. Every answer carries \`X-Request-Id\`, which the log of the server knows.`;
 

@@ -2,11 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type FieldErrorCode, type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
+import { type TextFault, textFault } from './text-fault.ts';
 
 /** Deeper than anyone means it, and shallow enough for every recursive function that meets the value later. */
 const DEEPEST = 32;
-
-const HALF_A_PAIR = /\p{Surrogate}/u;
 
 /** Takes bodies of JSON and nothing else, so that all other content types are answered with 415. */
 export function takeJsonOnly(app: FastifyInstance): void {
@@ -80,20 +79,9 @@ function collectMembers(value: object, pointer: string, depth: number, problems:
   }
 }
 
-interface Fault {
-  code: FieldErrorCode;
-  message: string;
-}
-
-function nameFault(key: string): Fault | null {
+function nameFault(key: string): TextFault | null {
   // Harmless as JSON.parse leaves it, but one assignment further on it is the prototype of an object.
   if (key === '__proto__') return { code: 'reserved_name', message: 'is a name that no key may have' };
   const fault = textFault(key);
   return fault === null ? null : { ...fault, message: `its name ${fault.message}` };
-}
-
-function textFault(text: string): Fault | null {
-  if (text.includes('\0')) return { code: 'nul_character', message: 'holds a NUL character' };
-  if (HALF_A_PAIR.test(text)) return { code: 'not_text', message: 'holds half of a surrogate pair' };
-  return null;
 }

@@ -13,11 +13,13 @@ const OF_BODIES: readonly RequestErrorCode[] = [
 ];
 
 /** Every error that a route may answer: its own, and those that follow from what it declares. */
-export function errorsOf(route: Pick<RouteOptions, 'config' | 'schema'>): RequestErrorCode[] {
-  const { permission, errors = [] } = route.config ?? {};
+export function errorsOf(route: Pick<RouteOptions, 'config' | 'schema' | 'method'>): RequestErrorCode[] {
+  const { permission, errors = [], idempotencyKey } = route.config ?? {};
   const codes = new Set<RequestErrorCode>(errors);
   if (permission) for (const code of ['unauthenticated', 'forbidden'] as const) codes.add(code);
-  if (route.schema?.body) for (const code of OF_BODIES) codes.add(code);
+  if (idempotencyKey === 'kept') codes.add('idempotency_key_reused');
+  // A body is read, and refused where there is none to be, with every other method.
+  if (route.method !== 'GET' && route.method !== 'HEAD') for (const code of OF_BODIES) codes.add(code);
   if (route.schema?.querystring) codes.add('invalid_request');
   for (const code of ['internal', 'unavailable'] as const) codes.add(code);
   return [...codes].sort((a, b) => statusOf(a) - statusOf(b));

@@ -4,6 +4,7 @@ import { type FieldErrorCode, type FieldProblem, invalidRequest } from '../core/
 import { shortened } from '../core/result.ts';
 import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
+import { type Query, queryProblems } from './query-check.ts';
 import type { Component } from './schemas/component.ts';
 import { UUID } from './uuid.ts';
 
@@ -18,12 +19,11 @@ export function requestChecker(components: readonly Component[]): FastifySchemaC
     if (httpPart === 'params') return () => true;
     const query = httpPart === 'querystring';
     const check = (query ? ajvs.querystring : ajvs.body).compile(schema);
+    const problemsOf = (value: unknown): FieldProblem[] =>
+      check(value) ? [] : problemsFrom(check.errors ?? [], query);
     return (value: unknown) => {
-      if (check(value)) return { value };
-      const errors = (check.errors ?? []).filter((error) => error.propertyName === undefined);
-      return {
-        error: invalidRequest(...errors.slice(0, MOST_ERRORS).map((error) => problemFrom(error, query))),
-      };
+      const problems = query ? queryProblems(value as Query, problemsOf) : problemsOf(value);
+      return problems.length > 0 ? { error: invalidRequest(...problems) } : { value };
     };
   };
 }
@@ -35,10 +35,29 @@ function makeAjv(components: readonly Component[], coerceTypes: boolean): Ajv202
   return ajv;
 }
 
+/** One for each place, as far as they are listed: what breaks one rule there often breaks another. */
+function problemsFrom(errors: readonly ErrorObject[], query: boolean): FieldProblem[] {
+  const problems = new Map<string, FieldProblem>();
+  for (const error of errors) {
+    // What is wrong with a key is told by `propertyNames`.
+    if (error.propertyName !== undefined) continue;
+    const problem = problemFrom(error, query);
+    if (!problems.has(problem.pointer)) problems.set(problem.pointer, problem);
+    if (problems.size === MOST_ERRORS) break;
+  }
+  return [...problems.values()];
+}
+
 function problemFrom(error: ErrorObject, query: boolean): FieldProblem {
   const [code, message, key] = inPlainWords(error);
   const pointer = key === undefined ? error.instancePath : memberPointer(error.instancePath, key);
   return { pointer: query ? pointer.replace('/', '?') : pointer, code, message };
+}
+
+/** What an object may hold, as a list. */
+function knownNames({ properties = {}, patternProperties = {} }: Record<string, object>): string {
+  const patterns = Object.keys(patternProperties).map((pattern) => `what matches ${pattern}`);
+  return [...Object.keys(properties), ...patterns].join(', ');
 }
 
 /** Code, message and, where the rule is about a member of the place that ajv names, its key. */
@@ -48,8 +67,8 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
     case 'required':
       return ['required', 'must be given', params.missingProperty];
     case 'additionalProperties': {
-      const known = Object.keys(error.parentSchema?.properties ?? {});
-      const there = known.length > 0 ? `there are ${known.join(', ')}` : 'there are none here';
+      const known = knownNames(error.parentSchema ?? {});
+      const there = known === '' ? 'there are none here' : `there are ${known}`;
       return ['unknown_field', `is not known; ${there}`, params.additionalProperty];
     }
     case 'propertyNames': {
@@ -68,6 +87,14 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
       return ['invalid_format', `must match ${params.pattern}`];
     case 'format':
       return ['invalid_format', `must be a ${params.format === 'uuid' ? 'UUID' : params.format}`];
+    case 'minProperties':
+      return ['required', `must hold at least one of ${knownNames(error.parentSchema ?? {})}`];
+    case 'minItems':
+      return ['too_short', 'must not be empty'];
+    case 'maxItems':
+      return ['too_long', `must have at most ${params.limit} entries`];
+    case 'uniqueItems':
+      return ['invalid', 'is there already', String(Math.max(params.i, params.j))];
     case 'minLength':
       return ['too_short', `must have at least ${params.limit} characters`];
     case 'maxLength':
@@ -76,6 +103,8 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
       return ['too_many', `must have at most ${params.limit} keys`];
     case 'minimum':
       return ['out_of_range', `must be at least ${params.limit}`];
+    case 'exclusiveMinimum':
+      return ['out_of_range', `must be more than ${params.limit}`];
     case 'maximum':
       return ['out_of_range', `must be at most ${params.limit}`];
     default:
@@ -87,11 +116,12 @@ const TYPES: Record<string, string> = {
   object: 'a JSON object',
   integer: 'a whole number',
   array: 'an array',
+  null: 'null',
 };
 
 function wrongType(error: ErrorObject): string {
-  const type = String(error.params.type);
-  const must = `must be ${TYPES[type] ?? `a ${type}`}`;
+  const types = [error.params.type as string | string[]].flat();
+  const must = `must be ${types.map((type) => TYPES[type] ?? `a ${type}`).join(' or ')}`;
   return error.instancePath === '' && error.data === null
     ? `${must}, sent with the header Content-Type: application/json`
     : must;

@@ -43,7 +43,7 @@ export async function runDemoBatch(demo: DemoBatch): Promise<Outcome> {
 
 /** Those of an earlier run would look like this one's, should this one come to none. */
 async function removeResults(directory: string): Promise<void> {
-  const names = ['all.ndjson', 'errors.ndjson', 'manifest.json'];
+  const names = ['all.ndjson', 'failed.ndjson', 'errors.ndjson', 'manifest.json'];
   await Promise.all(names.map((name) => rm(join(directory, name), { force: true })));
 }
 
@@ -101,7 +101,12 @@ function wrongArguments(error: SheafError): UsageError {
   return new UsageError(text.join('\n'));
 }
 
-/** Downloads every result file; each has its name only when its SHA-256 is the one that the API told. */
+/** A person wants all results, and those of the failed records where there are any. */
+function isOfUse({ kind, records }: { kind: string; records: number }): boolean {
+  return kind === 'all' || kind === 'manifest' || (records > 0 && (kind === 'failed' || kind === 'errors'));
+}
+
+/** Downloads the files that are of use; each has its name only when its SHA-256 is the one that the API told. */
 async function fetchResults(
   { client, path, from, signal }: DemoBatch,
   { batch }: Batch,
@@ -109,7 +114,7 @@ async function fetchResults(
   const directory = resultsDirectory(path, from);
   await mkdir(directory, { recursive: true });
   const files: (SavedFile & { saved: string })[] = [];
-  for (const file of (await client.getResults(batch, signal)).files) {
+  for (const file of (await client.getResults(batch, signal)).files.filter(isOfUse)) {
     const saved = join(directory, `${file.kind}.${file.format}`);
     await client.download(file, saved, { signal });
     const { kind, bytes, records } = file;

@@ -2,12 +2,21 @@ import type { Batch } from '../api/schemas/batch.ts';
 import type { BatchRequest } from '../api/schemas/batch-request.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
 import type { ResultFiles } from '../api/schemas/results.ts';
-import type { UploadRequest, UploadTicket } from '../api/schemas/upload.ts';
+import type {
+  CompletedParts,
+  CompletedUpload,
+  PartsTicket,
+  UploadRequest,
+  UploadTicket,
+} from '../api/schemas/upload.ts';
 import type { TERMINAL_STATUSES } from '../core/batch.ts';
 import { type Downloadable, type DownloadOptions, downloadFile } from './download-file.ts';
-import { type FileSource, type PutOptions, putFile } from './put-file.ts';
+import { type FileSource, putFile } from './put-file.ts';
+import { putParts } from './put-parts.ts';
 import { pause } from './retry.ts';
 import { type Answer, Connection, type ConnectionOptions } from './send.ts';
+import type { PutOptions } from './send-bytes.ts';
+import { completionPath, type UploadFileOptions, uploadFile, uploadPath } from './upload-file.ts';
 
 interface Page<T> {
   items: T[];
@@ -57,13 +66,43 @@ export class SheafClient {
   }
 
   /** Makes a place for a file; a stated size and hash are bound into the signature of its URL. */
-  async createUpload(body?: UploadRequest, signal?: AbortSignal): Promise<UploadTicket> {
+  async createUpload(
+    body?: UploadRequest & { parts?: undefined },
+    signal?: AbortSignal,
+  ): Promise<UploadTicket>;
+  /** Makes a place for a file that comes in parts. */
+  async createUpload(body: UploadRequest & { parts: number }, signal?: AbortSignal): Promise<PartsTicket>;
+  async createUpload(body?: UploadRequest, signal?: AbortSignal): Promise<UploadTicket | PartsTicket> {
     return await this.#connection.post('/uploads', body, signal);
   }
 
   /** Sends the file straight to the object store, as a stream. */
   async putFile(ticket: UploadTicket, source: FileSource, options?: PutOptions): Promise<void> {
     await putFile(ticket, source, options);
+  }
+
+  /** Sends a file in parts, each of them again if it fails. What is answered completes the upload. */
+  async putParts(ticket: PartsTicket, path: string, options?: PutOptions): Promise<CompletedParts> {
+    return await putParts(ticket, path, this.#connection.retries, options);
+  }
+
+  /** Puts the parts together; may be repeated. */
+  async completeUpload(
+    handler: string,
+    parts: CompletedParts,
+    signal?: AbortSignal,
+  ): Promise<CompletedUpload> {
+    return await this.#connection.postAgain(completionPath(handler), parts, signal);
+  }
+
+  /** Takes an upload back; may be repeated. */
+  async invalidateUpload(handler: string, signal?: AbortSignal): Promise<void> {
+    await this.#connection.delete(uploadPath(handler), signal);
+  }
+
+  /** Uploads a file from disk, in parts if it is large. @returns the handler, of which a batch can be created */
+  async uploadFile(path: string, options?: UploadFileOptions): Promise<string> {
+    return await uploadFile(this.#connection, path, options);
   }
 
   async createBatch(request: BatchRequest, signal?: AbortSignal): Promise<Batch> {

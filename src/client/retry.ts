@@ -14,6 +14,8 @@ export const DEFAULT_RETRIES: RetryPolicy = { attempts: 6, firstDelayMs: 250 };
 const LONGEST_DELAY_MS = 30_000;
 /** Besides 503: what proxies answer for a server that restarts. */
 const PASSING_STATUSES = [502, 503, 504];
+/** No answer; and what S3 says, with other statuses, of a trouble of its own and of a body that came too slowly. */
+const PASSING_CODES = ['unreachable', 'InternalError', 'RequestTimeout'];
 
 /** Runs what may safely be run again, a bounded number of times, as long as its trouble may pass by itself. */
 export async function retrying<T>(
@@ -44,7 +46,7 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
 
 function mayPass(error: unknown): error is SheafError {
   if (!(error instanceof SheafError)) return false;
-  return error.code === 'unreachable' || PASSING_STATUSES.includes(error.status);
+  return PASSING_CODES.includes(error.code) || PASSING_STATUSES.includes(error.status);
 }
 
 /** Half of the wait is random, so that clients that were cut off together do not come back together. */

@@ -47,6 +47,20 @@ export class Connection {
     return (await this.#send<T>('POST', path, body, signal)).body;
   }
 
+  /** For a POST that may be repeated as it is. @throws {SheafError} after a bounded number of attempts */
+  async postAgain<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+    return await retrying(
+      this.retries,
+      signal,
+      async () => (await this.#send<T>('POST', path, body, signal)).body,
+    );
+  }
+
+  /** @throws {SheafError} after a bounded number of attempts */
+  async delete(path: string, signal?: AbortSignal): Promise<void> {
+    await retrying(this.retries, signal, () => this.#send('DELETE', path, undefined, signal));
+  }
+
   async #send<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const headers = { authorization: `Bearer ${this.#apiKey}`, accept: 'application/json' };
@@ -59,7 +73,8 @@ export class Connection {
       });
       const text = await response.text();
       if (!response.ok) throw problemFrom(response, text);
-      return { body: parsed<T>(text, `${method} ${path}`), retryAfter: retryAfterSeconds(response.headers) };
+      const answer = response.status === 204 ? (undefined as T) : parsed<T>(text, `${method} ${path}`);
+      return { body: answer, retryAfter: retryAfterSeconds(response.headers) };
     } catch (error) {
       signal?.throwIfAborted();
       throw error instanceof SheafError ? error : unreachable(`${method} ${this.#baseUrl}${path}`, error);

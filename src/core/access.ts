@@ -9,9 +9,12 @@ export interface Statement {
 /** The permissions of the routes. An operation may not take one of these names. */
 export const PERMISSIONS = [
   'create_upload_url',
+  'invalidate_upload_url',
   'create_batch',
   'get_batches',
   'get_batch',
+  'update_batch',
+  'delete_batch',
   'get_operations',
 ] as const;
 

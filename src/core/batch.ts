@@ -30,10 +30,19 @@ export const BATCH_EVENTS = [
   'validation_started',
   'validation_rejected',
   'validation_passed',
+  'dry_run_finished',
   'chunks_settled',
   'writing_started',
   'results_written',
+  'cancel_requested',
+  'cancel_started',
+  'cancel_finished',
   'failed',
+  'copy_resumed',
+  'validation_resumed',
+  'processing_resumed',
+  'writing_resumed',
+  'delete_started',
 ] as const;
 
 export type BatchEvent = (typeof BATCH_EVENTS)[number];
@@ -45,35 +54,66 @@ const nothing: Record<BatchEvent, null> = {
   validation_started: null,
   validation_rejected: null,
   validation_passed: null,
+  dry_run_finished: null,
   chunks_settled: null,
   writing_started: null,
   results_written: null,
+  cancel_requested: null,
+  cancel_started: null,
+  cancel_finished: null,
   failed: null,
+  copy_resumed: null,
+  validation_resumed: null,
+  processing_resumed: null,
+  writing_resumed: null,
+  delete_started: null,
 };
+
+/** What may befall a batch before its result files are being written for good. */
+const stoppable = { cancel_requested: 'cancel', failed: 'failed' } as const;
+const ended = { ...nothing, delete_started: 'deleting' } as const;
 
 /** `null`: the event does not apply to this status, and whoever brings it finds that the batch is not his any more. */
 export const TRANSITIONS: Record<BatchStatus, Record<BatchEvent, BatchStatus | null>> = {
-  new: { ...nothing, copy_started: 'copying', failed: 'failed' },
-  copying: { ...nothing, hash_differed: 'hash_mismatch', copy_finished: 'copied', failed: 'failed' },
-  copied: { ...nothing, validation_started: 'validating', failed: 'failed' },
-  hash_mismatch: nothing,
+  new: { ...nothing, ...stoppable, copy_started: 'copying' },
+  copying: { ...nothing, ...stoppable, hash_differed: 'hash_mismatch', copy_finished: 'copied' },
+  copied: { ...nothing, ...stoppable, validation_started: 'validating' },
+  hash_mismatch: ended,
   validating: {
     ...nothing,
+    ...stoppable,
     validation_rejected: 'validation_failed',
     validation_passed: 'processing',
-    failed: 'failed',
+    dry_run_finished: 'completed',
   },
-  validation_failed: nothing,
-  processing: { ...nothing, chunks_settled: 'processed', failed: 'failed' },
-  processed: { ...nothing, writing_started: 'writing_results', failed: 'failed' },
+  validation_failed: ended,
+  processing: { ...nothing, ...stoppable, chunks_settled: 'processed' },
+  processed: { ...nothing, ...stoppable, writing_started: 'writing_results' },
   writing_results: { ...nothing, results_written: 'completed', failed: 'failed' },
-  completed: nothing,
-  cancel: nothing,
-  cancelling: nothing,
-  cancelled: nothing,
+  completed: ended,
+  cancel: { ...nothing, cancel_started: 'cancelling' },
+  cancelling: { ...nothing, cancel_finished: 'cancelled' },
+  cancelled: ended,
   deleting: nothing,
-  failed: nothing,
+  failed: {
+    ...ended,
+    copy_resumed: 'new',
+    validation_resumed: 'copied',
+    processing_resumed: 'processing',
+    writing_resumed: 'processed',
+  },
 };
+
+/** With which event a failed batch goes on, by the status that it failed in. */
+export const RESUMING = {
+  new: 'copy_resumed',
+  copying: 'copy_resumed',
+  copied: 'validation_resumed',
+  validating: 'validation_resumed',
+  processing: 'processing_resumed',
+  processed: 'writing_resumed',
+  writing_results: 'writing_resumed',
+} as const satisfies { [Status in BatchStatus]?: BatchEvent };
 
 export const TERMINAL_STATUSES = [
   'hash_mismatch',
@@ -103,8 +143,15 @@ export function statusAfter(event: BatchEvent): BatchStatus {
 
 export type OnInvalid = 'reject' | 'skip';
 
-/** What the work on a batch is at: copying and writing results lease the batch, the two others lease its chunks. */
-export const STAGES = ['copy', 'validate', 'process', 'write_results'] as const;
+/** `serial`: one chunk at a time, in the file's order. */
+export type Execution = 'parallel' | 'serial';
+
+/** Formats that result files can be written in. */
+export const RESULTS_FORMATS = ['ndjson', 'csv'] as const;
+export type ResultsFormat = (typeof RESULTS_FORMATS)[number];
+
+/** What the work on a batch is at: `validate` and `process` lease its chunks, the others the batch as a whole. */
+export const STAGES = ['copy', 'validate', 'process', 'write_results', 'remove'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface Counts {

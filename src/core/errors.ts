@@ -33,12 +33,21 @@ export const REQUEST_ERRORS = {
   format_not_written: { kind: 'missing', title: 'The results were not written in this format' },
   upload_missing: { kind: 'conflict', title: 'Nothing has been uploaded under this handler yet' },
   upload_used: { kind: 'conflict', title: 'The upload was used up by an earlier batch' },
+  upload_not_multipart: { kind: 'conflict', title: 'The upload was not made in parts' },
   upload_in_use: { kind: 'conflict', title: 'Another batch is about to copy this upload' },
+  not_cancellable: { kind: 'conflict', title: 'The batch can no longer be cancelled' },
+  not_resumable: { kind: 'conflict', title: 'The batch cannot be resumed' },
   results_not_ready: { kind: 'conflict', title: 'The result files are not written yet' },
   upload_expired: { kind: 'gone', title: 'The upload has expired' },
+  upload_invalidated: { kind: 'gone', title: 'The upload was taken back' },
+  results_expired: { kind: 'gone', title: 'The result files have expired and were removed' },
   file_too_large: { kind: 'too_large', title: 'The file is larger than the limit' },
   body_too_large: { kind: 'too_large', title: 'The body of the request is larger than the limit' },
   unsupported_media_type: { kind: 'unsupported', title: 'Bodies are JSON' },
+  idempotency_key_reused: {
+    kind: 'invalid',
+    title: 'The Idempotency-Key was used for another request',
+  },
   invalid_request: { kind: 'invalid', title: 'The request has invalid fields' },
   internal: { kind: 'internal', title: 'Something went wrong on our side' },
   unavailable: { kind: 'unavailable', title: 'A service that this request needs does not answer' },
@@ -49,7 +58,7 @@ export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
 /** What is wrong with a file as a whole. The batch ends in `validation_failed`, whatever `on_invalid` says. */
 export const FILE_ERRORS = {
   file_no_records: 'The file holds no records',
-  file_not_csv: 'The file is not CSV text',
+  file_not_supported: 'The file is neither CSV nor NDJSON',
   file_encoding: 'The file is not valid UTF-8',
   file_unclosed_quote: 'A quote is opened and never closed',
   file_header_empty: 'A column of the header row has no name',
@@ -79,6 +88,14 @@ export const RECORD_ERRORS = {
   quote_misplaced: 'A quote stands where RFC 4180 allows none',
   cell_too_large: 'A cell is larger than the limit',
   record_too_large: 'The record is larger than the limit',
+  json_malformed: 'The line is not JSON',
+  json_not_object: 'The line is JSON, but not an object',
+  json_too_deep: 'Arrays and objects are nested deeper than allowed',
+  json_key_repeated: 'A key is given twice',
+  json_key_reserved: 'A key has a name that is not allowed',
+  not_text: 'The text holds half of a surrogate pair, which is no character',
+  custom_id_missing: 'The column that the batch names as custom_id is blank',
+  custom_id_repeated: 'An earlier record of the file has the same custom_id',
 } as const;
 
 export type RecordErrorCode = keyof typeof RECORD_ERRORS;
@@ -91,11 +108,26 @@ export const BATCH_REASONS = {
   upload_gone: 'The upload was removed before it was copied',
   input_changed: 'The private copy of the input is not what was hashed',
   input_gone: 'The private copy of the input is no longer there',
+  object_too_large: 'A file is larger than the object store can hold',
   handler_broken: 'The operation answered with something other than one result per record',
   retries_exhausted: 'The same step failed too many times',
+  failure_limit: 'As many records failed as `stop_after` allows; resume with a higher one',
+  stalled: 'No worker has done anything for the batch for too long',
 } as const;
 
 export type BatchReasonCode = keyof typeof BATCH_REASONS;
+
+/** Reasons for which a failed batch cannot go on, whatever is mended: what it works on is not there any more. */
+const FINAL_REASONS: readonly string[] = [
+  'upload_changed',
+  'upload_gone',
+  'input_changed',
+  'input_gone',
+] satisfies BatchReasonCode[];
+
+export function isFinal(reason: { code: string } | null): boolean {
+  return reason !== null && FINAL_REASONS.includes(reason.code);
+}
 
 /**
  * The codes that `errors[]` of `invalid_request` may carry, besides those of `RECORD_ERRORS`, which the settings of an
@@ -104,7 +136,7 @@ export type BatchReasonCode = keyof typeof BATCH_REASONS;
 export const FIELD_ERRORS = {
   required: 'A field that is needed is not given',
   unknown_field: 'There is no such field or parameter here; nothing that is not known is ignored',
-  unknown_header: 'The header asks for something that this server does not do yet',
+  unknown_header: 'The header asks for something that this route does not do',
   invalid_type: 'The value has another type than the field',
   invalid_format: 'The value, or the name of a key, does not have the form that the field asks for',
   invalid_cursor: 'The cursor is not one that a page named',
@@ -123,6 +155,11 @@ export const FIELD_ERRORS = {
   unknown_operation: 'There is no such operation',
   field_mapped_twice: 'Two columns are mapped to the same field',
   too_large: 'The value, or what it stands for, is larger than the limit',
+  part_missing: 'A part of the upload is not listed, or was never put',
+  part_order: 'Parts are not listed in the order of their numbers, each once',
+  part_changed: 'The object store has another ETag for this part',
+  part_too_small: 'A part that is not the last has less than 5 MiB',
+  size_differs: 'The parts together are not as long as was stated',
 } as const;
 
 export type FieldErrorCode = keyof typeof FIELD_ERRORS;

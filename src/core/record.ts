@@ -1,7 +1,10 @@
+import { CellReader } from './cell-reader.ts';
 import type { FileFault } from './errors.ts';
 import { type Field, leafFields } from './field.ts';
-import { parseDecimal } from './number.ts';
+import type { JsonRecord } from './json-record.ts';
+import { KeyReader } from './key-reader.ts';
 import type { Operation } from './operation.ts';
+import type { RecordInput } from './record-input.ts';
 import { type RecordError, shortened } from './result.ts';
 import { MOST_ERRORS } from './schema.ts';
 
@@ -10,42 +13,49 @@ export interface ColumnBinding {
   columns: { name: string; field: string | null }[];
 }
 
-/** A cell's text may hold numbers and booleans with blanks around them; text fields are kept to the letter. */
-const BOOLEANS = new Map([
-  ['true', true],
-  ['false', false],
-  ['TRUE', true],
-  ['FALSE', false],
-  ['True', true],
-  ['False', false],
-]);
+/** Which field each key of an NDJSON file’s records fills. `columns` are for showing only: records differ in their keys. */
+export interface KeyBinding extends ColumnBinding {
+  /** Key path (`address.city`) → field; a path that is not in it fills the field of its own name. */
+  mapping: Readonly<Record<string, string>>;
+}
 
 /**
  * Finds the field of each column: by the mapping, else by its own name. A field that the mapping fills is not
  * filled by the column of that name too.
+ *
+ * @param customId the column whose value is repeated in the results
  */
 export function bindColumns(
   columns: readonly string[],
   mapping: Readonly<Record<string, string>>,
   operation: Operation,
+  customId: string | null = null,
 ): ColumnBinding | FileFault {
   const fields = leafFields(operation.input);
-  const known = new Set(fields.map((field) => field.name));
-  const mapped = new Set(Object.values(mapping));
-
+  const named = fieldsByName(fields, mapping);
   const absent = Object.keys(mapping).find((column) => !columns.includes(column));
   if (absent !== undefined) return columnMissing(`the mapping names the column "${absent}"`, columns);
+  if (customId !== null && !columns.includes(customId)) {
+    return columnMissing(`custom_id names the column "${customId}"`, columns);
+  }
 
-  const bound = columns.map((name) => {
-    const field = Object.hasOwn(mapping, name) ? mapping[name] : mapped.has(name) ? undefined : name;
-    return { name, field: field !== undefined && known.has(field) ? field : null };
-  });
+  const bound = columns.map((name) => ({ name, field: named.get(name)?.name ?? null }));
   const filled = new Set(bound.map((column) => column.field));
   const unfilled = fields.find((field) => field.required && !filled.has(field.name));
   if (unfilled !== undefined) {
     return columnMissing(`${operation.name} needs the field "${unfilled.name}"`, columns);
   }
   return { columns: bound };
+}
+
+/** As `bindColumns`, but nothing can be missing: whether a key is there is a matter of each record. */
+export function bindKeys(
+  keyPaths: readonly string[],
+  mapping: Readonly<Record<string, string>>,
+  operation: Operation,
+): KeyBinding {
+  const named = fieldsByName(leafFields(operation.input), mapping);
+  return { columns: keyPaths.map((name) => ({ name, field: named.get(name)?.name ?? null })), mapping };
 }
 
 function columnMissing(why: string, columns: readonly string[]): FileFault {
@@ -62,51 +72,30 @@ function columnMissing(why: string, columns: readonly string[]): FileFault {
 
 export type ReadRecord = { input: unknown; errors: [] } | { input: null; errors: RecordError[] };
 
-/** Reads rows of cells as inputs of an operation: coerces each cell to its field's type, then checks the whole. */
+/** Reads records as inputs of an operation: coerces each value to its field's type, then checks the whole. */
 export class RecordReader {
   readonly #operation: Operation;
-  readonly #cells: { index: number; column: string; field: Field }[] = [];
-  readonly #columnOf = new Map<string, string>();
+  readonly #cells: CellReader;
+  readonly #keys: KeyReader | null;
 
-  constructor(operation: Operation, binding: ColumnBinding) {
+  constructor(operation: Operation, binding: ColumnBinding | KeyBinding) {
     this.#operation = operation;
-    const fields = new Map(leafFields(operation.input).map((field) => [field.name, field]));
-    for (const [index, column] of binding.columns.entries()) {
-      const field = column.field === null ? undefined : fields.get(column.field);
-      if (field === undefined) continue;
-      // Repeated in every error of every record, so a name of a megabyte must not be.
-      const name = shortened(column.name);
-      this.#cells.push({ index, column: name, field });
-      this.#columnOf.set(field.name, name);
-    }
+    const fields = leafFields(operation.input);
+    this.#cells = new CellReader(fields, binding.columns);
+    this.#keys = 'mapping' in binding ? new KeyReader(fieldsByName(fields, binding.mapping)) : null;
   }
 
-  /** A blank cell is a field that is not given. Nothing else is guessed: what does not fit is an error. */
-  read(row: readonly string[]): ReadRecord {
-    const input: Record<string, unknown> = {};
+  /** What is blank or null is a field that is not given. Nothing else is guessed: what does not fit is an error. */
+  read(record: readonly string[] | JsonRecord): ReadRecord {
+    const input: RecordInput = {};
     const errors: RecordError[] = [];
-    for (const cell of this.#cells) {
-      const text = row[cell.index] ?? '';
-      // So that the check names the field that is missing and not the object that it would be in.
-      if (cell.field.required) parentOf(input, cell.field.path);
-      if (text === '') continue;
-      const coerced = coerce(text, cell.field.type);
-      if ('error' in coerced) {
-        errors.push({
-          ...coerced.error,
-          field: cell.field.name,
-          column: cell.column,
-          value: shortened(text),
-        });
-      } else {
-        place(input, cell.field.path, coerced.value);
-      }
-    }
+    if ('value' in record) this.#keys?.read(record, input, errors);
+    else this.#cells.read(record, input, errors);
+    // A field whose value could not be read looks as if it were not given: told once is enough.
     const broken = new Set(errors.map((error) => error.field));
     for (const error of this.#operation.checkInput(input)) {
-      // A field whose cell could not be read looks as if it were not given: told once is enough.
-      if (broken.has(error.field)) continue;
-      const column = error.field === undefined ? undefined : this.#columnOf.get(error.field);
+      if (error.field !== undefined && broken.has(error.field)) continue;
+      const column = this.columnOf(error.field);
       errors.push(column === undefined ? error : { ...error, column });
     }
     return errors.length === 0
@@ -116,41 +105,21 @@ export class RecordReader {
 
   /** What the file calls a field, for errors that a handler gives. */
   columnOf(field: string | undefined): string | undefined {
-    return field === undefined ? undefined : this.#columnOf.get(field);
+    return field === undefined ? undefined : (this.#keys ?? this.#cells).columns.get(field);
   }
 }
 
-type Coerced = { value: string | number | boolean } | { error: RecordError };
-
-function coerce(text: string, type: Field['type']): Coerced {
-  if (type === 'string') {
-    return text.includes('\0')
-      ? { error: { code: 'nul_character', message: 'holds a NUL character, which cannot be stored' } }
-      : { value: text };
+/** The field that each name of a file fills: by the mapping, else the field of that name, if nothing is mapped to it. */
+function fieldsByName(
+  fields: readonly Field[],
+  mapping: Readonly<Record<string, string>>,
+): Map<string, Field> {
+  const mapped = new Set(Object.values(mapping));
+  const unmapped = fields.filter(({ name }) => !mapped.has(name) && !Object.hasOwn(mapping, name));
+  const named = new Map(unmapped.map((field) => [field.name, field]));
+  for (const [name, target] of Object.entries(mapping)) {
+    const field = fields.find((field) => field.name === target);
+    if (field !== undefined) named.set(name, field);
   }
-  if (type === 'boolean') {
-    const value = BOOLEANS.get(text.trim());
-    return value === undefined
-      ? { error: { code: 'invalid_type', message: 'must be true or false' } }
-      : { value };
-  }
-  const value = parseDecimal(text.trim());
-  if (value === null)
-    return { error: { code: 'invalid_type', message: 'must be a number, with a point before decimals' } };
-  if (value === 'inexact')
-    return { error: { code: 'too_precise', message: 'has more digits than can be kept exactly' } };
-  return { value };
-}
-
-function place(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
-  parentOf(target, path)[path.at(-1)!] = value;
-}
-
-function parentOf(target: Record<string, unknown>, path: readonly string[]): Record<string, unknown> {
-  let at = target;
-  for (const name of path.slice(0, -1)) {
-    at[name] ??= {};
-    at = at[name] as Record<string, unknown>;
-  }
-  return at;
+  return named;
 }

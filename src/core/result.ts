@@ -22,19 +22,44 @@ export function failed<Output>(code: string, message: string, field?: string): R
 }
 
 /**
- * One line of the result files, in this order of its keys.
- * `error` is the first broken rule; `errors` is there when a record breaks more than one.
+ * One line of the result files, with its keys in this order, which the files are assembled by without parsing them.
+ * `custom_id` is there when the batch names a column for it and the record has a value in it. `error` is the first
+ * broken rule; `errors` is there when a record breaks more than one.
  */
-export type ResultLine =
-  | { record: number; status: 'succeeded'; output: unknown; attempts: number }
-  | { record: number; status: 'failed'; error: RecordError; errors?: RecordError[]; attempts: number }
-  | { record: number; status: 'unprocessed' };
+export type ResultLine = { record: number; custom_id?: string } & (
+  | { status: 'succeeded'; output: unknown; attempts: number }
+  | { status: 'failed'; error: RecordError; errors?: RecordError[]; attempts: number }
+  | { status: 'unprocessed' }
+);
 
-export function failedLine(record: number, errors: readonly RecordError[], attempts: number): ResultLine {
+export function succeededLine(
+  record: number,
+  output: unknown,
+  attempts: number,
+  customId?: string,
+): ResultLine {
+  return { ...lineStart(record, customId), status: 'succeeded', output, attempts };
+}
+
+export function failedLine(
+  record: number,
+  errors: readonly RecordError[],
+  attempts: number,
+  customId?: string,
+): ResultLine {
   const [error] = errors;
   if (error === undefined) throw new Error(`record ${record} failed without a reason`);
-  if (errors.length === 1) return { record, status: 'failed', error, attempts };
-  return { record, status: 'failed', error, errors: [...errors], attempts };
+  const start = lineStart(record, customId);
+  if (errors.length === 1) return { ...start, status: 'failed', error, attempts };
+  return { ...start, status: 'failed', error, errors: [...errors], attempts };
+}
+
+export function unprocessedLine(record: number, customId?: string): ResultLine {
+  return { ...lineStart(record, customId), status: 'unprocessed' };
+}
+
+function lineStart(record: number, customId: string | undefined): { record: number; custom_id?: string } {
+  return customId === undefined ? { record } : { record, custom_id: customId };
 }
 
 const LONGEST_VALUE_SHOWN = 100;

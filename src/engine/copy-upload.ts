@@ -1,8 +1,8 @@
 import { PermanentFault } from '../core/errors.ts';
 import type { OperationRegistry } from '../core/operation.ts';
-import { bindColumns } from '../core/record.ts';
+import { bindColumns, bindKeys } from '../core/record.ts';
 import { RFC_4180 } from '../formats/csv/dialect.ts';
-import { type CsvIndex, CsvIndexer } from '../formats/csv/index-pass.ts';
+import { type FileIndex, FileIndexer } from '../formats/index-pass.ts';
 import { inputKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
@@ -30,16 +30,15 @@ export async function copyUpload(engine: CopyUpload, claim: BatchClaim, lease: H
   }
   const key = inputKey(claim.batchId, claim.lease);
   await engine.objects
-    .copy(claim.uploadKey, key, claim.upload, lease.signal)
+    .copy(claim.uploadKey, key, claim.upload, { signal: lease.signal, onPart: lease.alive })
     .catch((error: unknown) => Promise.reject(aboutUpload(error)));
   await engine.work.finishCopy(claim, describeInput(engine, claim, index, key));
 }
 
-async function readUpload(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<CsvIndex> {
+async function readUpload(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<FileIndex> {
   const { chunk, recordBytes, cellBytes } = engine.settings;
   const operation = engine.operations.get(claim.operation);
-  const indexer = new CsvIndexer({
-    dialect: RFC_4180,
+  const indexer = new FileIndexer({
     limits: {
       records: Math.min(chunk.records, operation?.limits.chunkRecords ?? chunk.records),
       bytes: chunk.bytes,
@@ -78,23 +77,27 @@ function aboutUpload(error: unknown): unknown {
   return error;
 }
 
-function describeInput(engine: CopyUpload, claim: BatchClaim, index: CsvIndex, key: string): CopiedInput {
+function describeInput(engine: CopyUpload, claim: BatchClaim, index: FileIndex, key: string): CopiedInput {
   const copied = { hash: index.sha256, inputKey: key, chunks: index.chunks, total: index.records };
   const operation = engine.operations.get(claim.operation);
   if (operation === undefined) throw new Error(`claimed a batch of the unknown operation ${claim.operation}`);
   // A quote that is never closed is the last record's trouble: the others are checked as usual.
   const fault = index.fault?.code === 'file_unclosed_quote' ? undefined : index.fault;
-  if (fault !== undefined || index.header === null) return { ...copied, read: null, fault: fault ?? null };
+  const encoded = { encoding: 'utf-8', bom: index.bom } as const;
+  if (fault === undefined && index.format === 'ndjson') {
+    const binding = bindKeys(index.columns ?? [], claim.mapping, operation);
+    return { ...copied, fault: null, read: { format: 'ndjson', ...encoded, ...binding } };
+  }
+  if (fault !== undefined || index.columns === null) return { ...copied, read: null, fault: fault ?? null };
 
-  const binding = bindColumns(index.header, claim.mapping, operation);
+  const binding = bindColumns(index.columns, claim.mapping, operation, claim.customId);
   if ('code' in binding) return { ...copied, read: null, fault: binding };
   return {
     ...copied,
     fault: null,
     read: {
       format: 'csv',
-      encoding: 'utf-8',
-      bom: index.bom,
+      ...encoded,
       delimiter: String.fromCharCode(RFC_4180.delimiter),
       quote: String.fromCharCode(RFC_4180.quote),
       header: true,

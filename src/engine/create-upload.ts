@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../core/access.ts';
-import { invalidRequest } from '../core/errors.ts';
+import { type FieldProblem, invalidRequest } from '../core/errors.ts';
 import { uploadKey } from './keys.ts';
-import type { ObjectStore, PresignedRequest } from './ports/object-store.ts';
-import type { UploadStore } from './ports/request-stores.ts';
+import { LARGEST_PUT, type ObjectStore, type PresignedRequest } from './ports/object-store.ts';
+import type { KeepAnswer, NewUpload, UploadStore } from './ports/request-stores.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface UploadRequest {
@@ -15,45 +15,76 @@ export interface UploadRequest {
   hash?: string;
 }
 
-/** S3 takes at most 5 GB in a single PUT. */
-const LARGEST_PUT = 5 * 1024 ** 3;
-
 export interface CreateUpload {
   uploads: UploadStore;
   objects: ObjectStore;
   settings: EngineSettings;
 }
 
+/** An upload that takes its file in a single PUT. */
+export interface MadeUpload {
+  handler: string;
+  put: PresignedRequest;
+}
+
 /**
  * Makes a place for a file and the presigned request that fills it; the bytes never pass through the API.
- * @throws {RequestError} invalid_request when the stated size is over a limit
+ * @param keep with which answer the request is kept, should it come again
+ * @throws {RequestError} invalid_request when the stated size is over a limit @throws {KeyTaken}
  */
 export async function createUpload(
   { uploads, objects, settings }: CreateUpload,
   caller: Caller,
   request: UploadRequest,
-): Promise<{ handler: string; put: PresignedRequest }> {
-  const most = Math.min(LARGEST_PUT, settings.fileBytes);
-  if (request.size !== undefined && request.size > most) {
-    throw invalidRequest({ pointer: '/size', code: 'too_large', message: `must be at most ${most} bytes` });
+  keep?: KeepAnswer<MadeUpload>,
+): Promise<MadeUpload> {
+  checkSize(settings, request.size);
+  if (request.size !== undefined && request.size > LARGEST_PUT) {
+    const message = `is more than a single PUT takes, which is ${LARGEST_PUT} bytes: ask for parts`;
+    throw invalidRequest({ pointer: '/size', code: 'too_large', message });
   }
-  const handler = uuidv7();
-  const key = uploadKey(caller.accountId, handler);
-  const put = await objects.presignPut(key, {
+  const upload = newUpload(settings, caller, request);
+  const put = await objects.presignPut(upload.objectKey, {
     ...(request.size !== undefined && { bytes: request.size }),
     ...(request.hash !== undefined && { sha256: request.hash }),
     ...(request.content_type !== undefined && { contentType: request.content_type }),
   });
-  await uploads.create({
-    id: handler,
+  const made = { handler: upload.id, put };
+  await uploads.create({ ...upload, urlExpiresAt: put.expiresAt }, keeping(keep, made));
+  return made;
+}
+
+/** @throws {RequestError} invalid_request */
+export function checkSize(settings: EngineSettings, size: number | undefined): void {
+  if (size === undefined || size <= settings.fileBytes) return;
+  const problem: FieldProblem = {
+    pointer: '/size',
+    code: 'too_large',
+    message: `must be at most ${settings.fileBytes} bytes`,
+  };
+  throw invalidRequest(problem);
+}
+
+/** The row of an upload, but for what is not known before its URLs are. */
+export function newUpload(
+  settings: EngineSettings,
+  caller: Caller,
+  request: UploadRequest,
+): Omit<NewUpload, 'urlExpiresAt'> {
+  const id = uuidv7();
+  return {
+    id,
     accountId: caller.accountId,
-    objectKey: key,
+    objectKey: uploadKey(caller.accountId, id),
     ...(request.filename !== undefined && { filename: request.filename }),
     ...(request.content_type !== undefined && { contentType: request.content_type }),
     ...(request.size !== undefined && { size: request.size }),
     ...(request.hash !== undefined && { hash: request.hash }),
-    urlExpiresAt: put.expiresAt,
     keepSeconds: settings.uploadKeepSeconds,
-  });
-  return { handler, put };
+  };
+}
+
+/** What is made is known here before it is written; so the store need not know how it is answered. */
+export function keeping<Made>(keep: KeepAnswer<Made> | undefined, made: Made): KeepAnswer<void> | undefined {
+  return keep && { request: keep.request, answer: () => keep.answer(made) };
 }

@@ -1,4 +1,4 @@
-import { LeaseLost } from '../core/errors.ts';
+import { LeaseLost, RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { LeaseRef, WorkStore } from './ports/work-store.ts';
 
@@ -6,8 +6,10 @@ import type { LeaseRef, WorkStore } from './ports/work-store.ts';
 export interface HeldLease {
   /** Fires when the lease is lost, and when the worker must stop at once. */
   signal: AbortSignal;
-  /** Shown on the batch with the next renewal. */
+  /** Shown on the batch with the next renewal; a step that calls it is not given up as stuck. */
   progress(done: number): void;
+  /** A sign of progress that is not shown. */
+  alive(): void;
 }
 
 interface Holding {
@@ -15,6 +17,8 @@ interface Holding {
   abort: AbortController;
   /** Monotonic clock (ms) after which nobody guarantees that the lease is still ours. */
   goodUntil: number;
+  /** How long (ms) the process has been awake since the last sign of progress. */
+  idleMs: number;
 }
 
 /** Renewals carry the progress of copying and of writing results, which people watch. */
@@ -28,30 +32,47 @@ const LONGEST_INTERVAL_MS = 2000;
 export class LeaseKeeper {
   readonly #store: Pick<WorkStore, 'renew'>;
   readonly #seconds: number;
+  readonly #stepMs: number;
   readonly #log: Log;
   readonly #held = new Map<string, Holding>();
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
 
-  constructor(store: Pick<WorkStore, 'renew'>, leaseSeconds: number, log: Log) {
+  /** @param times.stepSeconds after how long without progress a step loses its lease */
+  constructor(
+    store: Pick<WorkStore, 'renew'>,
+    times: { leaseSeconds: number; stepSeconds: number },
+    log: Log,
+  ) {
     this.#store = store;
-    this.#seconds = leaseSeconds;
+    this.#seconds = times.leaseSeconds;
+    this.#stepMs = times.stepSeconds * 1000;
     this.#log = log;
   }
 
   /**
    * Runs `work` under a lease that was just claimed, and renews it until the work ends.
-   * @throws {LeaseLost} whatever the work failed with, if the lease was lost before: mostly that is an AbortError
+   * @throws {LeaseLost | RetryableFault} whatever the work failed with, if the lease was lost before: mostly that is an
+   *   AbortError
    */
   async hold<T>(ref: LeaseRef, work: (lease: HeldLease) => Promise<T>): Promise<T> {
-    const holding: Holding = { ref, abort: new AbortController(), goodUntil: this.#deadline() };
+    const holding: Holding = {
+      ref,
+      abort: new AbortController(),
+      goodUntil: this.#deadline(),
+      idleMs: 0,
+    };
     this.#held.set(ref.lease, holding);
     this.#schedule();
     try {
       return await work({
         signal: holding.abort.signal,
         progress: (done) => {
+          if (done !== holding.ref.progressDone) holding.idleMs = 0;
           holding.ref = { ...holding.ref, progressDone: done };
+        },
+        alive: () => {
+          holding.idleMs = 0;
         },
       });
     } catch (error) {
@@ -73,30 +94,33 @@ export class LeaseKeeper {
     await this.#renewing;
   }
 
+  get #intervalMs(): number {
+    return Math.min((this.#seconds * 1000) / 3, LONGEST_INTERVAL_MS);
+  }
+
   #deadline(): number {
     return performance.now() + this.#seconds * 1000;
   }
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#held.size === 0) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        // A database that went away without a word answers neither yes nor no: the clock must go on beside it.
-        if (this.#renewing !== undefined) this.#loseOverdue();
-        else {
-          this.#renewing = this.#renew().finally(() => {
-            this.#renewing = undefined;
-          });
-        }
-        this.#schedule();
-      },
-      Math.min((this.#seconds * 1000) / 3, LONGEST_INTERVAL_MS),
-    );
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#loseStuck();
+      // A database that went away without a word answers neither yes nor no: the clock must go on beside it.
+      if (this.#renewing !== undefined) this.#loseOverdue();
+      else {
+        this.#renewing = this.#renew().finally(() => {
+          this.#renewing = undefined;
+        });
+      }
+      this.#schedule();
+    }, this.#intervalMs);
   }
 
   async #renew(): Promise<void> {
-    const asked = [...this.#held.values()];
+    // What was lost is not renewed, whether its work has ended or not: then its session is ended for it.
+    const asked = [...this.#held.values()].filter((holding) => !holding.abort.signal.aborted);
     if (asked.length === 0) return;
     const goodUntil = this.#deadline();
     try {
@@ -112,16 +136,26 @@ export class LeaseKeeper {
     }
   }
 
+  #loseStuck(): void {
+    for (const holding of this.#held.values()) {
+      holding.idleMs += this.#intervalMs;
+      if (holding.idleMs < this.#stepMs) continue;
+      // Unlike a lease that somebody else has, this speaks against the step: it costs an attempt.
+      const stuck = new RetryableFault(`no progress within ${this.#stepMs / 1000} seconds`);
+      this.#lose(holding, stuck.message, stuck);
+    }
+  }
+
   #loseOverdue(): void {
     for (const holding of this.#held.values()) {
       if (performance.now() >= holding.goodUntil) this.#lose(holding, 'the database did not answer in time');
     }
   }
 
-  #lose(holding: Holding, why: string): void {
+  #lose(holding: Holding, why: string, reason: Error = new LeaseLost(describe(holding.ref))): void {
     if (holding.abort.signal.aborted) return;
     this.#log.warn({ ...holding.ref, why }, 'lease lost');
-    holding.abort.abort(new LeaseLost(describe(holding.ref)));
+    holding.abort.abort(reason);
   }
 }
 

@@ -26,7 +26,7 @@ export function progressOf(batch: BatchRow, now: number): Progress | null {
       rateSince(batch, now, batch.progressDone),
     );
   }
-  if (stage === 'copied' || stage === 'processed' || stage === 'writing_results') {
+  if (stage === 'copied' || stage === 'processed' || stage === 'writing_results' || stage === 'cancelling') {
     return of(
       stage,
       'records',

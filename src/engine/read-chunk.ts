@@ -4,17 +4,16 @@ import type { RecordFault } from '../core/chunk.ts';
 import { FILE_ERRORS, PermanentFault } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
 import { RecordReader } from '../core/record.ts';
-import type { RecordError } from '../core/result.ts';
-import { parseCsvChunk } from '../formats/csv/parse.ts';
+import { customIdReader } from '../formats/custom-id.ts';
+import { parseChunk } from '../formats/parse-chunk.ts';
+import type { CheckedRecord } from './checked-record.ts';
+import { checkCustomIds } from './custom-ids.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectGone } from './ports/object-store.ts';
 import type { ChunkClaim } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
-/** A record that was read and checked: its input, or every rule that it breaks. */
-export type CheckedRecord =
-  | { number: number; input: unknown; errors?: undefined }
-  | { number: number; errors: RecordError[]; fileFault?: RecordFault };
+export type { CheckedRecord };
 
 export interface ReadChunk {
   objects: ObjectStore;
@@ -36,10 +35,9 @@ export async function readChunk(
   if (range.fault !== undefined) return [faulty(range.firstRecord, range.fault)];
 
   const bytes = await readRange(engine.objects, claim, signal);
+  const customIdOf = claim.customId === null ? null : customIdReader(claim.read, claim.customId);
   const reader = new RecordReader(operation, claim.read);
-  const rows = parseCsvChunk(bytes, {
-    dialect: { delimiter: claim.read.delimiter.charCodeAt(0), quote: claim.read.quote.charCodeAt(0) },
-    columns: claim.read.columns.length,
+  const rows = parseChunk(bytes, claim.read, {
     firstRecord: range.firstRecord,
     start: range.start,
     limits: { cellBytes: engine.settings.cellBytes },
@@ -49,23 +47,38 @@ export async function readChunk(
       `chunk ${range.number} was cut with ${range.records} records and parsed with ${rows.length}`,
     );
   }
-  return rows.map((row, index): CheckedRecord => {
+  const records = rows.map((row, index): CheckedRecord => {
     const number = range.firstRecord + index;
     if (row.fault !== undefined) return faulty(number, row.fault);
-    const { input, errors } = reader.read(row.cells);
-    return errors.length === 0 ? { number, input } : { number, errors };
+    const customId = customIdOf?.(row);
+    const known = customId === undefined ? { number } : { number, customId };
+    const { input, errors } = reader.read(row.cells ?? row);
+    return errors.length === 0 ? { ...known, input } : { ...known, errors };
   });
+  return checkCustomIds(claim, records);
 }
 
 function faulty(number: number, fault: RecordFault): CheckedRecord {
-  const errors = [{ code: fault.code, message: fault.message }];
-  return fault.code in FILE_ERRORS ? { number, errors, fileFault: fault } : { number, errors };
+  const unreadable = {
+    number,
+    errors: [{ code: fault.code, message: fault.message }],
+    unreadable: true as const,
+  };
+  return fault.code in FILE_ERRORS ? { ...unreadable, fileFault: fault } : unreadable;
 }
 
-async function readRange(objects: ObjectStore, claim: ChunkClaim, signal: AbortSignal): Promise<Buffer> {
-  const { start, end, sha256, number } = claim.range;
+/**
+ * The bytes of a chunk, which are what was hashed.
+ * @throws {PermanentFault} input_changed, input_gone
+ */
+export async function readRange(
+  objects: Pick<ObjectStore, 'read'>,
+  { inputKey, range }: Pick<ChunkClaim, 'inputKey' | 'range'>,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const { start, end, sha256, number } = range;
   try {
-    const bytes = await buffer(await objects.read(claim.inputKey, { range: { start, end }, signal }));
+    const bytes = await buffer(await objects.read(inputKey, { range: { start, end }, signal }));
     if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
       throw new PermanentFault(
         'input_changed',

@@ -16,7 +16,7 @@ export class ResultFileWriter {
   constructor(
     objects: Pick<ObjectStore, 'putStream'>,
     file: Pick<ResultFile, 'kind' | 'format' | 'key'>,
-    options: { contentType: string; signal: AbortSignal },
+    options: { contentType: string; signal: AbortSignal; expectedBytes?: number },
   ) {
     this.#file = file;
     this.#stored = objects.putStream(file.key, this.#stream, options);

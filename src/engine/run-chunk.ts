@@ -3,7 +3,7 @@ import { PermanentFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationContext, OperationRecord, OperationRegistry } from '../core/operation.ts';
 import { RecordReader } from '../core/record.ts';
-import { failedLine, type RecordResult, type ResultLine } from '../core/result.ts';
+import { failedLine, type RecordResult, type ResultLine, succeededLine } from '../core/result.ts';
 import type { TransactionSql } from '../core/sql.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
@@ -91,16 +91,12 @@ function linesOf(
 ): ResultLine[] {
   let next = 0;
   return checked.map((record): ResultLine => {
-    if (record.errors !== undefined) return failedLine(record.number, record.errors, 0);
+    const { number, customId } = record;
+    if (record.errors !== undefined) return failedLine(number, record.errors, 0, customId);
     const result = results[next++]!;
-    if (result.status === 'succeeded') {
-      return { record: record.number, status: 'succeeded', output: result.output, attempts: claim.attempts };
-    }
+    if (result.status === 'succeeded') return succeededLine(number, result.output, claim.attempts, customId);
     const column = reader.columnOf(result.error.field);
-    return failedLine(
-      record.number,
-      [column === undefined ? result.error : { ...result.error, column }],
-      claim.attempts,
-    );
+    const error = column === undefined ? result.error : { ...result.error, column };
+    return failedLine(number, [error], claim.attempts, customId);
   });
 }

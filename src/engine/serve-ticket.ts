@@ -13,12 +13,13 @@ import type {
   WorkStore,
   WorkWaiting,
 } from './ports/work-store.ts';
+import { type RemoveBatch, removeBatch } from './remove-batch.ts';
 import { type RunChunk, runChunk } from './run-chunk.ts';
 import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';
 import { type WriteResults, writeResults } from './write-results.ts';
 
-export interface ServeTicket extends CopyUpload, ValidateChunk, RunChunk, WriteResults {
+export interface ServeTicket extends CopyUpload, ValidateChunk, RunChunk, WriteResults, RemoveBatch {
   work: WorkStore;
   queue: WorkQueue;
   leases: LeaseKeeper;
@@ -30,7 +31,8 @@ export interface ServeTicket extends CopyUpload, ValidateChunk, RunChunk, WriteR
 
 /**
  * Serves one ticket of a stage: claims what PostgreSQL says comes first, does it, and moves the batch on. When just
- * one step follows (a small batch, the last chunk), it is done in the same visit.
+ * one step of another stage follows (a small batch, the last chunk), it is done in the same visit; the next chunk of a
+ * batch that goes in order is not, so that others have their turn.
  */
 export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<void> {
   let step: { stage: Stage; batchId?: string } = { stage };
@@ -38,7 +40,8 @@ export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<vo
     const followUp = await serveStep(engine, step.stage, step.batchId);
     if (followUp === null) return;
     const [only] = followUp;
-    if (followUp.length !== 1 || only?.tickets !== 1 || engine.stopping()) {
+    const alone = followUp.length === 1 && only?.tickets === 1;
+    if (!alone || only.stage === step.stage || engine.stopping()) {
       await engine.queue.enqueue(ticketsFor(followUp));
       return;
     }
@@ -46,15 +49,15 @@ export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<vo
   }
 }
 
+const ON_BATCHES = { copy: copyUpload, write_results: writeResults, remove: removeBatch };
+
 /** `null`: nothing was claimed. Otherwise the work that came of it. */
 async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<WorkWaiting[] | null> {
-  if (stage === 'copy' || stage === 'write_results') {
+  if (stage === 'copy' || stage === 'write_results' || stage === 'remove') {
     const claim = await engine.work.claimBatch(stage, engine.known, batchId);
     if (claim === null) return null;
     const lease: LeaseRef = { kind: 'batch', batchId: claim.batchId, lease: claim.lease };
-    return await underLease(engine, claim, lease, (held) =>
-      stage === 'copy' ? copyUpload(engine, claim, held) : writeResults(engine, claim, held),
-    );
+    return await underLease(engine, claim, lease, (held) => ON_BATCHES[stage](engine, claim, held));
   }
   const session = await engine.work.openSession();
   try {

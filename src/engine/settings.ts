@@ -7,4 +7,10 @@ export interface EngineSettings {
   leaseSeconds: number;
   maxAttempts: number;
   uploadKeepSeconds: number;
+  /** How long a batch's objects are kept after its end, where the request does not say. */
+  keepSeconds: number;
+  /** After how long a step that shows no progress is given up, and tried again. */
+  stepSeconds: number;
+  /** After how long a batch that nobody does anything for is failed. */
+  stalledSeconds: number;
 }

@@ -1,14 +1,24 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Caller, isAllowed } from '../core/access.ts';
-import type { OnInvalid } from '../core/batch.ts';
+import type { Execution, OnInvalid, ResultsFormat } from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
+import { metadataProblems } from './metadata.ts';
 import type { ObjectHead, ObjectStore } from './ports/object-store.ts';
-import type { BatchRow, BatchStore, Upload, UploadStore } from './ports/request-stores.ts';
+import type {
+  BatchOptions,
+  BatchRow,
+  BatchStore,
+  KeepAnswer,
+  Upload,
+  UploadStore,
+} from './ports/request-stores.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type { EngineSettings } from './settings.ts';
+import { type StopAfterRequest, stopAfterOf, stopAfterProblems } from './stop-after.ts';
+import { wake } from './wake.ts';
 
 export interface BatchRequest {
   handler: string;
@@ -18,11 +28,20 @@ export interface BatchRequest {
   mapping?: Record<string, string>;
   on_invalid?: OnInvalid;
   settings?: Record<string, unknown>;
+  dry_run?: boolean;
+  stop_after?: StopAfterRequest | null;
+  execution?: Execution;
+  /** The column whose value is repeated in the results. */
+  custom_id?: string;
+  /** Higher ones of the account come first. */
+  priority?: number;
+  results_format?: readonly ResultsFormat[];
+  /** Seconds from the terminal status until the batch's objects are removed. */
+  expires_after?: number;
 }
 
 /** Operations that a message names before it points to the list. */
 const MOST_NAMES = 20;
-const LARGEST_METADATA = 16 * 1024;
 
 export interface SubmitBatch {
   operations: OperationRegistry;
@@ -38,13 +57,16 @@ export interface SubmitBatch {
  * Accepts a batch: everything that the request and a HEAD of the upload can tell is told here; the rest shows while
  * the batch runs.
  * @returns the batch, which is committed in `new`
+ * @param keep with which answer the request is kept, should it come again
  * @throws {RequestError} invalid_request, forbidden, handler_not_found, upload_missing, upload_used, upload_in_use,
- *   upload_expired, file_too_large
+ *   upload_expired, upload_invalidated, file_too_large
+ * @throws {KeyTaken} the same request took effect before
  */
 export async function submitBatch(
   engine: SubmitBatch,
   caller: Caller,
   request: BatchRequest,
+  keep?: KeepAnswer<BatchRow>,
 ): Promise<BatchRow> {
   const operation = checkRequest(engine.operations, request);
   if (!isAllowed(caller.statements, operation.name)) {
@@ -52,35 +74,51 @@ export async function submitBatch(
   }
   const upload = await engine.uploads.find(caller.accountId, request.handler);
   if (upload === null) throw new RequestError('handler_not_found', `there is no upload ${request.handler}`);
+  if (request.hash !== undefined && upload.hash !== null && request.hash !== upload.hash) {
+    const message = `is not the hash that the upload was made with, ${upload.hash}`;
+    throw invalidRequest({ pointer: '/hash', code: 'not_allowed', message });
+  }
   const head = await checkUpload(engine, upload);
 
   const id = uuidv7();
   // Some stores ignore the checksum that the upload's URL was signed with: then the copy finds the difference.
   const statedHash = request.hash ?? upload.hash;
-  const settings = { ...request.settings };
-  operation.checkSettings(settings);
-  const batch = await engine.batches.create({
-    id,
-    accountId: caller.accountId,
-    uploadId: upload.id,
-    userName: caller.user,
-    operation: operation.name,
-    operationVersion: operation.version,
-    settings,
+  const batch = await engine.batches.create(
+    {
+      id,
+      accountId: caller.accountId,
+      uploadId: upload.id,
+      userName: caller.user,
+      operation: operation.name,
+      operationVersion: operation.version,
+      ...(statedHash !== null && { statedHash }),
+      uploadKey: upload.objectKey,
+      upload: head,
+      ...optionsOf(engine.settings, operation, request),
+    },
+    keep,
+  );
+  wake(engine, id, [{ stage: 'copy', batchId: id, tickets: 1 }]);
+  return batch;
+}
+
+/** What the request asks for, with the defaults of what it leaves out. */
+function optionsOf(settings: EngineSettings, operation: Operation, request: BatchRequest): BatchOptions {
+  const ofOperation = { ...request.settings };
+  operation.checkSettings(ofOperation);
+  return {
+    settings: ofOperation,
     mapping: request.mapping ?? {},
     onInvalid: request.on_invalid ?? 'reject',
+    dryRun: request.dry_run ?? false,
+    stopAfter: request.stop_after ? stopAfterOf(request.stop_after) : null,
+    execution: request.execution ?? 'parallel',
+    customId: request.custom_id ?? null,
+    priority: request.priority ?? 0,
+    resultsFormats: request.results_format ?? ['ndjson'],
+    expiresAfter: request.expires_after ?? settings.keepSeconds,
     metadata: request.metadata ?? {},
-    ...(statedHash !== null && { statedHash }),
-    uploadKey: upload.objectKey,
-    upload: head,
-  });
-  // The batch is committed, and the answer waits for nothing more: should the ticket be lost, the sweep writes another.
-  engine.queue
-    .enqueue([{ stage: 'copy', batchId: id }])
-    .catch((error: unknown) =>
-      engine.log.warn({ err: error, batch: id }, 'no ticket; the sweep finds the batch'),
-    );
-  return batch;
+  };
 }
 
 function checkRequest(operations: OperationRegistry, request: BatchRequest): Operation {
@@ -97,6 +135,7 @@ function checkRequest(operations: OperationRegistry, request: BatchRequest): Ope
   const problems = [
     ...metadataProblems(request.metadata ?? {}),
     ...mappingProblems(operation, request.mapping ?? {}),
+    ...stopAfterProblems(request.stop_after ?? null),
     ...operation.checkSettings({ ...request.settings }).map((error) => ({
       pointer: `/settings/${pointer(error.field ?? '')}`,
       code: error.code,
@@ -105,20 +144,6 @@ function checkRequest(operations: OperationRegistry, request: BatchRequest): Ope
   ];
   if (problems.length > 0) throw invalidRequest(...problems);
   return operation;
-}
-
-function metadataProblems(metadata: Record<string, unknown>): FieldProblem[] {
-  const bytes = Buffer.byteLength(JSON.stringify(metadata));
-  const problems: FieldProblem[] = [];
-  if (bytes > LARGEST_METADATA) {
-    const message = `takes ${bytes} bytes as JSON; at most ${LARGEST_METADATA} are kept`;
-    problems.push({ pointer: '/metadata', code: 'too_large', message });
-  }
-  // PostgreSQL's jsonb holds no NUL (PostgreSQL documentation, 8.14); `\\u0000` after an escaped backslash is text.
-  if (JSON.stringify(metadata).replaceAll('\\\\', '').includes('\\u0000')) {
-    problems.push({ pointer: '/metadata', code: 'nul_character', message: 'holds a NUL character' });
-  }
-  return problems;
 }
 
 function mappingProblems(operation: Operation, mapping: Record<string, string>): FieldProblem[] {
@@ -147,6 +172,9 @@ function pointer(token: string): string {
 
 async function checkUpload(engine: SubmitBatch, upload: Upload): Promise<ObjectHead> {
   const now = Date.now() / 1000;
+  if (upload.invalidatedAt !== null) {
+    throw new RequestError('upload_invalidated', 'the upload was taken back; make a new one');
+  }
   if (upload.usedBy !== null) {
     throw new RequestError('upload_used', `batch ${upload.usedBy} has used this upload up; make a new one`);
   }
@@ -154,6 +182,10 @@ async function checkUpload(engine: SubmitBatch, upload: Upload): Promise<ObjectH
     throw new RequestError('upload_expired', 'the upload has expired; make a new one');
   const head = await engine.objects.head(upload.objectKey);
   if (head === null) {
+    if (upload.partCount !== null) {
+      const message = `put the parts, then complete them with POST /uploads/${upload.id}/complete, then create the batch`;
+      throw new RequestError('upload_missing', message);
+    }
     if (upload.urlExpiresAt < now) {
       throw new RequestError('upload_expired', 'nothing was uploaded before the URL expired; make a new one');
     }

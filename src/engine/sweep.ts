@@ -1,32 +1,88 @@
 import { STAGES } from '../core/batch.ts';
 import type { Log } from '../core/log.ts';
+import type { IdempotencyStore } from './ports/request-stores.ts';
 import type { Ticket, WorkQueue } from './ports/work-queue.ts';
 import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
+import { type RemoveUploads, removeUploads } from './remove-uploads.ts';
+import type { EngineSettings } from './settings.ts';
 
-export interface Sweep {
-  work: Pick<WorkStore, 'reclaimExpired' | 'exhausted' | 'fail' | 'stuck' | 'advance' | 'waitingWork'>;
+export interface Sweep extends RemoveUploads {
+  work: Pick<
+    WorkStore,
+    | 'reclaimExpired'
+    | 'exhausted'
+    | 'fail'
+    | 'stuck'
+    | 'advance'
+    | 'stalled'
+    | 'startRemovals'
+    | 'waitingWork'
+  >;
+  idempotency: Pick<IdempotencyStore, 'forgetOld'>;
   queue: WorkQueue;
-  maxAttempts: number;
+  settings: Pick<EngineSettings, 'maxAttempts' | 'stalledSeconds'>;
   log: Log;
 }
 
 /** More tickets than this are not written in one sweep; the next one goes on. */
 const MOST_TICKETS = 1000;
 
+/** Old answers that one sweep forgets. */
+const MOST_FORGOTTEN = 1000;
+
 /**
  * Finds whatever waits, expired or was left behind, and makes it go on. Every worker runs it every few seconds; each
- * step is bounded and harmless when run twice or at the same time.
+ * step is bounded and harmless when run twice or at the same time. One that fails does not keep the others from theirs.
  */
 export async function sweep(engine: Sweep): Promise<void> {
-  const reclaimed = await engine.work.reclaimExpired();
-  if (reclaimed > 0) engine.log.warn({ reclaimed }, 'took work over whose worker is gone');
-  for (const { batchId, what } of await engine.work.exhausted(engine.maxAttempts)) {
-    const message = `${what} failed ${engine.maxAttempts} times`;
-    engine.log.error({ batch: batchId }, message);
-    await engine.work.fail(batchId, { code: 'retries_exhausted', message });
+  await everyStep(engine.log, {
+    'take over expired leases': () => takeOver(engine),
+    'fail what was tried too often': () => failExhausted(engine),
+    'fail what nobody works on': () => failStalled(engine),
+    'move on what is settled': async () => {
+      for (const batchId of await engine.work.stuck()) await engine.work.advance(batchId);
+    },
+    'begin removals': () => engine.work.startRemovals(),
+    'write tickets': () => topUp(engine),
+    'remove uploads': () => removeUploads(engine),
+    'forget old answers': () => engine.idempotency.forgetOld(MOST_FORGOTTEN),
+  });
+}
+
+/** @throws what the first step threw that failed, once all have had their turn */
+async function everyStep(log: Log, steps: Record<string, () => Promise<unknown>>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const [name, step] of Object.entries(steps)) {
+    try {
+      await step();
+    } catch (error) {
+      log.warn({ err: error, step: name }, 'a step of the sweep failed; the next sweep does it');
+      failures.push(error);
+    }
   }
-  for (const batchId of await engine.work.stuck()) await engine.work.advance(batchId);
-  await topUp(engine);
+  if (failures.length > 0) throw failures[0];
+}
+
+async function takeOver({ work, log }: Sweep): Promise<void> {
+  const reclaimed = await work.reclaimExpired();
+  if (reclaimed > 0) log.warn({ reclaimed }, 'took work over whose worker is gone');
+}
+
+async function failExhausted({ work, settings, log }: Sweep): Promise<void> {
+  for (const { batchId, what } of await work.exhausted(settings.maxAttempts)) {
+    const message = `${what} failed ${settings.maxAttempts} times`;
+    log.error({ batch: batchId }, message);
+    await work.fail(batchId, { code: 'retries_exhausted', message });
+  }
+}
+
+/** What is being cancelled or deleted cannot fail: it keeps trying, and says so where somebody looks. */
+async function failStalled({ work, settings, log }: Sweep): Promise<void> {
+  for (const { batchId, status } of await work.stalled(settings.stalledSeconds)) {
+    const message = `no worker has done anything for the batch in ${status} for ${settings.stalledSeconds} seconds`;
+    log.error({ batch: batchId }, message);
+    await work.fail(batchId, { code: 'stalled', message });
+  }
 }
 
 /** Writes the tickets that are missing: lost ones, those of a queue that was emptied, those whose backoff is over. */

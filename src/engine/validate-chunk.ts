@@ -1,5 +1,6 @@
 import type { OperationRegistry } from '../core/operation.ts';
 import { failedLine } from '../core/result.ts';
+import { customIdsOf } from './custom-ids.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
@@ -22,18 +23,22 @@ export async function validateChunk(
 ): Promise<void> {
   const operation = engine.operations.get(claim.operation);
   if (operation === undefined) throw new Error(`claimed a chunk of the unknown operation ${claim.operation}`);
-  const bad = (await readChunk(engine, claim, operation, lease.signal)).flatMap((record) =>
-    record.errors === undefined ? [] : [record],
-  );
+  const records = await readChunk(engine, claim, operation, lease.signal);
+  const bad = records.flatMap((record) => (record.errors === undefined ? [] : [record]));
   const part =
     bad.length === 0
       ? null
       : await putPart(
           engine.objects,
           claim,
-          bad.map((record) => failedLine(record.number, record.errors, 0)),
+          bad.map((record) => failedLine(record.number, record.errors, 0, record.customId)),
           { signal: lease.signal, leaseSeconds: engine.settings.leaseSeconds },
         );
   const fileFault = bad.find((record) => record.fileFault !== undefined)?.fileFault ?? null;
-  await session.settleValidation(claim, { invalid: bad.length, part, fileFault });
+  await session.settleValidation(claim, {
+    invalid: bad.length,
+    part,
+    fileFault,
+    customIds: customIdsOf(records),
+  });
 }

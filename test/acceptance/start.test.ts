@@ -116,18 +116,18 @@ describe('a batch over HTTP, with nothing but fetch', () => {
     expect(refused.headers.get('content-type')).toContain('application/problem+json');
   });
 
-  it('refuses options that are not there yet, each by its place', async () => {
+  it('refuses options that are not there, each by its place', async () => {
     const { body: ticket } = await api<UploadTicket>('POST', '/uploads');
     const refused = await api<Problem>('POST', '/batches', {
       handler: ticket.handler,
       operation: 'create_learner',
-      dry_run: true,
-      priority: 1,
+      dryRun: true,
+      priorities: 1,
     });
     expect(refused.status).toBe(422);
     expect(refused.body.errors?.map((error) => [error.pointer, error.code])).toEqual([
-      ['/dry_run', 'unknown_field'],
-      ['/priority', 'unknown_field'],
+      ['/dryRun', 'unknown_field'],
+      ['/priorities', 'unknown_field'],
     ]);
   });
 

@@ -4,37 +4,21 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { ensureBucket } from '../../src/adapters/s3/bucket.ts';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type S3ObjectStore, type S3Settings, s3ObjectStore } from '../../src/adapters/s3/object-store.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
 import { ObjectChanged, ObjectGone, type PresignedRequest } from '../../src/engine/ports/object-store.ts';
 import { gate } from '../support/gate.ts';
-import { optional } from '../support/requirements.ts';
+import { onEveryServer, settingsOf } from '../support/object-stores.ts';
 import { send } from '../support/s3-signing.ts';
 
-/** The `ObjectStore` port, proved on every S3 server that there is. */
-
-interface Peer {
-  endpoint: string;
-  credentials: { accessKeyId: string; secretAccessKey: string };
-  /** Ceph ignores `x-amz-copy-source-if-match`: the adapter notices afterwards, when the copy is there. */
-  mayIgnoreCopyConditions: boolean;
-  /** Ceph 16 does not compare `x-amz-checksum-sha256` with the body. */
-  mayIgnoreChecksums: boolean;
-}
+/** The `ObjectStore` port, proved on every S3 server that there is; for objects in parts see object-parts.test.ts. */
 
 const MiB = 1024 * 1024;
 const PATIENT = { timeout: 60_000, interval: 50 };
 
 const hex = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
 const checksum = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('base64');
-
-function settingsOf({ endpoint, credentials }: Pick<Peer, 'endpoint' | 'credentials'>): S3Settings {
-  const bucket = `test-${randomBytes(6).toString('hex')}`;
-  return { endpoint, credentials, region: 'us-east-1', bucket, presignSeconds: 300 };
-}
 
 /** Sends exactly these headers and bytes: `fetch` would mend what does not fit together. */
 async function sendAs(
@@ -47,29 +31,15 @@ async function sendAs(
   return await send(origin, request);
 }
 
-function suite(peerOf: () => Peer) {
-  let peer: Peer;
+onEveryServer('the object store', (opened) => {
   let settings: S3Settings;
   let store: S3ObjectStore;
-  let client: S3Client;
-
-  beforeAll(async () => {
-    peer = peerOf();
-    settings = settingsOf(peer);
-    await ensureBucket(settings);
-    store = s3ObjectStore(settings);
-    client = new S3Client({ ...settings, forcePathStyle: true });
-  });
-  afterAll(() => {
-    store.close();
-    client.destroy();
+  beforeAll(() => {
+    ({ settings, store } = opened());
   });
 
   const stored = async (key: string) => await buffer(await store.read(key));
-  const unfinished = async (key: string) => {
-    const list = await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }));
-    return (list.Uploads ?? []).filter((upload) => upload.Key === key);
-  };
+  const unfinished = async (key: string) => await opened().unfinished(key);
 
   describe('a presigned PUT', () => {
     const BODY = 'learner_id\na\n';
@@ -121,7 +91,7 @@ function suite(peerOf: () => Peer) {
     it('refuses other bytes under the same headers', async () => {
       const put = await store.presignPut('put/other', bound);
       const answer = await sendAs(put, put.headers, other);
-      if (peer.mayIgnoreChecksums && answer.status === 200) return;
+      if (opened().mayIgnoreChecksums && answer.status === 200) return;
       expect(answer.status).toBe(400);
       expect(await store.head('put/other')).toBeNull();
     });
@@ -271,13 +241,15 @@ function suite(peerOf: () => Peer) {
       const head = await put(from, 'first');
       await put(from, after);
       await expect(store.copy(from, `${from} to`, head)).rejects.toBeInstanceOf(ObjectChanged);
-      if (!peer.mayIgnoreCopyConditions) expect(await store.head(`${from} to`)).toBeNull();
+      if (!opened().mayIgnoreCopyConditions) expect(await store.head(`${from} to`)).toBeNull();
     });
 
     it('can be aborted', async () => {
       const head = await put('copy/aborted', 'content');
       const aborted = AbortSignal.abort();
-      await expect(store.copy('copy/aborted', 'copy/aborted to', head, aborted)).rejects.toThrow();
+      await expect(
+        store.copy('copy/aborted', 'copy/aborted to', head, { signal: aborted }),
+      ).rejects.toThrow();
       expect(await store.head('copy/aborted to')).toBeNull();
     });
   });
@@ -412,7 +384,7 @@ function suite(peerOf: () => Peer) {
     await expect(other.ping()).rejects.toThrow();
     other.close();
   });
-}
+});
 
 function lengthAndChecksum(body: string) {
   return { 'content-length': String(body.length), 'x-amz-checksum-sha256': checksum(body) };
@@ -421,27 +393,6 @@ function lengthAndChecksum(body: string) {
 async function write(body: PassThrough, bytes: Buffer): Promise<void> {
   if (!body.write(bytes)) await once(body, 'drain');
 }
-
-describe('the object store on the embedded server', () => {
-  suite(() => {
-    const { endpoint, ...credentials } = inject('s3');
-    return { endpoint, credentials, mayIgnoreCopyConditions: false, mayIgnoreChecksums: false };
-  });
-});
-
-const endpoint = optional('TEST_S3_ENDPOINT');
-const accessKey = optional('TEST_S3_ACCESS_KEY');
-const secretKey = optional('TEST_S3_SECRET_KEY');
-const missing = [endpoint, accessKey, secretKey].find((part) => part.missing);
-
-describe.skipIf(missing !== undefined)(`the object store on another server${missing?.reason ?? ''}`, () => {
-  suite(() => ({
-    endpoint: endpoint.value(),
-    credentials: { accessKeyId: accessKey.value(), secretAccessKey: secretKey.value() },
-    mayIgnoreCopyConditions: true,
-    mayIgnoreChecksums: true,
-  }));
-});
 
 describe('a server in trouble', () => {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test-secret' };
@@ -477,6 +428,13 @@ describe('a server in trouble', () => {
     ['a small putStream', (store) => store.putStream('x', Readable.from([Buffer.from('x')]))],
     ['a large putStream', (store) => store.putStream('x', Readable.from([Buffer.alloc(9 * MiB)]))],
     ['copy', (store) => store.copy('x', 'y', { bytes: 1, etag: '"x"' })],
+    ['a large copy', (store) => store.copy('x', 'y', { bytes: 6 * 1024 ** 3, etag: '"x"' })],
+    ['createMultipart', (store) => store.createMultipart('x')],
+    ['listParts', (store) => store.listParts('x', 'id')],
+    ['completeMultipart', (store) => store.completeMultipart('x', 'id', [{ number: 1, etag: '"x"' }])],
+    ['abortMultipart', (store) => store.abortMultipart('x', 'id')],
+    ['remove', (store) => store.remove('x')],
+    ['removeAll', (store) => store.removeAll('x/')],
     ['ping', (store) => store.ping()],
   ];
 

@@ -63,7 +63,7 @@ describe('the last chunk', () => {
     const id = await addBatch(sheaf, { status: 'validating', phase: 'validate', chunks: 2 });
     for (let n = 0; n < 2; n += 1) {
       const { session, claimed } = await claim('validate');
-      await session.settleValidation(claimed, { invalid: 0, part: null, fileFault: null });
+      await session.settleValidation(claimed, { invalid: 0, part: null, fileFault: null, customIds: [] });
     }
     const answers = await Promise.all([advance(id), advance(id), advance(id)]);
     expect(answers.flat()).toEqual([{ stage: 'process', batchId: id, tickets: 2 }]);
@@ -80,6 +80,7 @@ describe('the last chunk', () => {
         invalid,
         part: invalid === 0 ? null : 'parts/v',
         fileFault: null,
+        customIds: [],
       });
     }
     expect(await advance(id)).toEqual([{ stage: 'write_results', batchId: id, tickets: 1 }]);

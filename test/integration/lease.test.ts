@@ -93,7 +93,7 @@ describe('settling', () => {
     await expect(settling).rejects.toBeInstanceOf(LeaseLost);
     expect(began).toBe(false);
     await expect(
-      session.settleValidation(claim, { invalid: 0, part: null, fileFault: null }),
+      session.settleValidation(claim, { invalid: 0, part: null, fileFault: null, customIds: [] }),
     ).rejects.toBeInstanceOf(LeaseLost);
   });
 

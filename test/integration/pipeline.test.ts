@@ -61,7 +61,13 @@ describe('a good file', () => {
       const stored = await sheaf.object(batch.results!.find((result) => result.kind === entry.kind)!.key);
       expect(entry).toMatchObject({ sha256: sha256(stored), bytes: stored.length });
     }
-    expect(manifest.files.map((entry: { kind: string }) => entry.kind)).toEqual(['all', 'errors']);
+    expect(manifest.files.map((entry: { kind: string }) => entry.kind)).toEqual([
+      'all',
+      'succeeded',
+      'failed',
+      'errors',
+      'unprocessed',
+    ]);
   });
 
   it('keeps leading zeros, plus signs, line breaks and every script as they are', async () => {
@@ -223,7 +229,7 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
     ['a column without a name', 'learner_id,\na,b\n', 'file_header_empty', 1],
     ['a reserved name', 'learner_id,__proto__\na,b\n', 'file_header_reserved', 1],
     ['no column for a required field', 'id,email\na,b\nc,d\n', 'file_column_missing', 2],
-    ['a gzip file', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), 'file_not_csv', 0],
+    ['a gzip file', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), 'file_not_supported', 0],
   ])('%s', async (_name, body, code, total) => {
     const batch = await rejected(body);
     expect(batch).toMatchObject({ status: 'validation_failed', statusReason: { code }, counts: { total } });

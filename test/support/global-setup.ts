@@ -7,7 +7,7 @@ import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
 import { migrateQueue } from '../../src/adapters/queue/postgres-backend.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
 import { startS3Server } from '../../src/embedded/s3/server.ts';
-import { leftOut } from './requirements.ts';
+import { leftOut, type S3Access } from './requirements.ts';
 
 /**
  * One PostgreSQL and one S3 server for the whole run. Every test file takes a database of its own, copied from a
@@ -19,7 +19,7 @@ export const TEMPLATE = 'sheaf_template';
 declare module 'vitest' {
   export interface ProvidedContext {
     postgresUrl: string;
-    s3: { endpoint: string; accessKeyId: string; secretAccessKey: string };
+    s3: S3Access;
   }
 }
 

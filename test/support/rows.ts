@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { StopAfter } from '../../src/core/stop-after.ts';
 import type { TestSheaf } from './sheaf.ts';
 
 /** Rows written by hand, to put the work store into a state without going through the pipeline. */
@@ -10,7 +11,7 @@ export async function addAccount(sql: TestSheaf['sql']): Promise<string> {
 }
 
 export async function clearBatches(sql: TestSheaf['sql']): Promise<void> {
-  await sql`truncate chunks, batches, uploads, learners`;
+  await sql`truncate custom_ids, chunks, batches, uploads, idempotency_keys, learners`;
 }
 
 export interface RowOptions {
@@ -21,6 +22,9 @@ export interface RowOptions {
   accountId?: string;
   recordsPerChunk?: number;
   onInvalid?: 'reject' | 'skip';
+  execution?: 'parallel' | 'serial';
+  priority?: number;
+  stopAfter?: StopAfter;
 }
 
 /** A batch with chunks that wait. Its chunks name bytes that are not there: only the store is meant to see them. */
@@ -35,12 +39,13 @@ export async function addBatch({ sql, caller }: TestSheaf, options: RowOptions):
   await sql`
     insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
       on_invalid, metadata, status, statuses, upload_key, upload_etag, upload_bytes, input_key, stage, total,
-      chunk_count, read, created_at)
+      chunk_count, read, execution, priority, stop_after, created_at)
     values (${id}, ${accountId}, ${upload}, 'admin', 'create_learner', 1, ${sql.json({ on_duplicate: 'fail' })}, '{}',
       ${options.onInvalid ?? 'reject'}, '{}', ${options.status}, '[]', ${`uploads/${upload}`}, '"etag"', 1,
       ${`batches/${id}/input/x`}, ${options.stage ?? null}, ${options.chunks * records}, ${options.chunks},
       ${sql.json({ columns: [{ name: 'learner_id', field: 'learner_id' }], delimiter: ',', quote: '"' })},
-      clock_timestamp())`;
+      ${options.execution ?? 'parallel'}, ${options.priority ?? 0},
+      ${options.stopAfter === undefined ? null : sql.json({ ...options.stopAfter })}, clock_timestamp())`;
   for (let number = 1; number <= options.chunks; number += 1) {
     await sql`
       insert into chunks (batch_id, number, account_id, first_record, records, byte_start, byte_end, sha256, phase,

@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url';
 export interface S3Child {
   endpoint: string;
   process: ChildProcess;
-  /** Its resident set, in bytes. */
-  rss(): Promise<number>;
   /** What it wrote to stderr so far. */
   stderr(): string;
   /** kill -9. */
@@ -27,19 +25,11 @@ export async function spawnS3(directory: string, shell = ''): Promise<S3Child> {
     errors += chunk.toString();
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => {
-    const next = await lines.next();
-    if (next.done) throw new Error(`the S3 server ended: ${errors}`);
-    return next.value;
-  };
-  const endpoint = await line();
+  const first = await lines.next();
+  if (first.done) throw new Error(`the S3 server ended: ${errors}`);
   return {
-    endpoint,
+    endpoint: first.value,
     process: child,
-    rss: async () => {
-      child.stdin.write('\n');
-      return Number(await line());
-    },
     stderr: () => errors,
     kill: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -2,8 +2,8 @@ import { startS3Server } from '../../src/embedded/s3/server.ts';
 import { CREDENTIALS, REGION } from './s3-server.ts';
 
 /*
- * An embedded S3 server as a process of its own, to be killed: `node --import tsx s3-server-process.ts DIRECTORY`.
- * Prints its endpoint, and on each line that it reads, its resident set in bytes.
+ * An embedded S3 server as a process of its own, to be killed or weighed: `node --import tsx s3-server-process.ts
+ * DIRECTORY`. Prints its endpoint, and ends when its input does.
  */
 const server = await startS3Server({
   directory: process.argv[2] ?? '',
@@ -12,5 +12,4 @@ const server = await startS3Server({
   credentials: CREDENTIALS,
 });
 console.log(server.endpoint);
-process.stdin.on('data', () => console.log(String(process.memoryUsage.rss())));
-process.stdin.on('end', () => void server.close());
+process.stdin.resume().on('end', () => void server.close());

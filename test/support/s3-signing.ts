@@ -39,6 +39,8 @@ export interface SigningOptions {
   accessKeyId?: string;
   secret?: string;
   payloadHash?: string;
+  /** Signs the hash and does not send it, as old versions of curl do. */
+  undeclared?: boolean;
 }
 
 export function keyFor(
@@ -84,7 +86,7 @@ export function signed(endpoint: string, request: RawRequest, options: SigningOp
   const headers: Record<string, string> = {
     host: new URL(endpoint).host,
     'x-amz-date': timestamp,
-    'x-amz-content-sha256': payloadHash,
+    ...(options.undeclared ? {} : { 'x-amz-content-sha256': payloadHash }),
     ...request.headers,
   };
   const { signedHeaders, scope, value } = signature(request, headers, payloadHash, timestamp, options);

@@ -14,6 +14,8 @@ import { type BatchRequest, submitBatch } from '../../src/engine/submit-batch.ts
 import { type Locations, migrate, openServices, type Services } from '../../src/services.ts';
 import { startWorkers, type Workers } from '../../workers/start-workers.ts';
 import { TEMPLATE, withDatabase } from './global-setup.ts';
+import { takeRedisDatabase } from './redis-database.ts';
+import { otherS3Server, required } from './requirements.ts';
 
 /** A Sheaf on a database and a bucket of its own, with or without workers; real parts throughout. */
 export interface TestSheaf {
@@ -24,6 +26,10 @@ export interface TestSheaf {
   /** Looks into the database, and meddles with it. */
   sql: postgres.Sql<{ bigint: number }>;
   startWorkers(): Promise<Workers>;
+  /** Workers on services of their own, as another process has them. */
+  startWorkersApart(): Promise<Workers>;
+  /** Throws all tickets away, those being served too, as a queue does that loses its memory. */
+  emptyQueue(): Promise<void>;
   upload(body: string | Buffer, stated?: { hash?: boolean }): Promise<string>;
   submit(handler: string, request?: Partial<BatchRequest>): Promise<string>;
   /** Uploads, submits, and waits for the end. */
@@ -64,23 +70,36 @@ export async function createTestDatabase(template = TEMPLATE): Promise<TestDatab
   };
 }
 
-/** `operations`: served besides the built-in ones. */
+export interface TestSheafOptions {
+  /** Served besides the built-in ones. */
+  operations?: readonly Operation[];
+  /** Where the queue is: on PostgreSQL, unless a suite that requires Redis says otherwise. */
+  queue?: 'postgres' | 'redis';
+  /** Which S3 server: the embedded one, unless a suite that requires the other says otherwise. */
+  s3?: 'embedded' | 'other';
+}
+
 export async function openTestSheaf(
   settings: Environment = {},
-  { operations = [] }: { operations?: readonly Operation[] } = {},
+  { operations = [], queue: place = 'postgres', s3: server = 'embedded' }: TestSheafOptions = {},
 ): Promise<TestSheaf> {
-  const s3 = inject('s3');
+  const { endpoint, ...credentials } = server === 'other' ? otherS3Server().value() : inject('s3');
+  const redis = place === 'redis' ? await takeRedisDatabase(required('TEST_REDIS_URL').value()) : undefined;
   const database = await createTestDatabase();
   const { name, url: databaseUrl } = database;
-  const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
   const locations: Locations = {
     databaseUrl,
-    s3: { endpoint: s3.endpoint, region: 'us-east-1', bucket: name.replace('_', '-'), credentials },
+    ...(redis !== undefined && { redisUrl: redis.url }),
+    s3: { endpoint, region: 'us-east-1', bucket: name.replace('_', '-'), credentials },
   };
   const config = readConfig({ ...QUICK, ...settings });
   await migrate(locations);
-  const services = await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }));
-  services.operations = new OperationRegistry([...services.operations.list(), ...operations]);
+  const open = async () => {
+    const opened = await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }));
+    opened.operations = new OperationRegistry([...opened.operations.list(), ...operations]);
+    return opened;
+  };
+  const services = await open();
   const sql = postgres(databaseUrl, {
     max: 4,
     onnotice: () => undefined,
@@ -90,6 +109,7 @@ export async function openTestSheaf(
   const Bucket = locations.s3.bucket;
   const caller: Caller = { accountId: services.accountId, user: 'admin', statements: ADMIN_STATEMENTS };
   const started: Workers[] = [];
+  const apart: Services[] = [];
 
   const sheaf: TestSheaf = {
     services,
@@ -102,6 +122,21 @@ export async function openTestSheaf(
       const workers = await startWorkers(services, config);
       started.push(workers);
       return workers;
+    },
+
+    async startWorkersApart() {
+      const others = await open();
+      apart.push(others);
+      const workers = await startWorkers(others, config);
+      started.push(workers);
+      return workers;
+    },
+
+    async emptyQueue() {
+      if (redis !== undefined) return await redis.empty();
+      const tables = await sql`
+        select tablename as name from pg_tables where schemaname = 'bullmq' and tablename <> 'migration'`;
+      await sql`truncate ${sql(tables.map(({ name }) => `bullmq.${name}`))}`;
     },
 
     async upload(body, { hash = false } = {}) {
@@ -166,10 +201,11 @@ export async function openTestSheaf(
 
     async close() {
       await Promise.all(started.map((workers) => workers.stop()));
-      await services.close();
+      await Promise.all([services, ...apart].map((opened) => opened.close()));
       await sql.end({ timeout: 5 });
       client.destroy();
       await database.drop();
+      await redis?.release();
     },
   };
   return sheaf;

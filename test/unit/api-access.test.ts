@@ -16,11 +16,15 @@ const ID = '0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11';
 
 const GUARDED = [
   ['POST', '/uploads', 'create_upload_url'],
+  ['POST', `/uploads/${ID}/complete`, 'create_upload_url'],
+  ['DELETE', `/uploads/${ID}`, 'invalidate_upload_url'],
   ['POST', '/batches', 'create_batch'],
   ['GET', '/batches', 'get_batches'],
   ['HEAD', '/batches', 'get_batches'],
   ['GET', `/batches/${ID}`, 'get_batch'],
   ['GET', `/batches/${ID}/results`, 'get_batch'],
+  ['PATCH', `/batches/${ID}`, 'update_batch'],
+  ['DELETE', `/batches/${ID}`, 'delete_batch'],
   ['GET', '/operations', 'get_operations'],
   ['GET', '/operations/add_person', 'get_operations'],
 ] as const;
@@ -72,7 +76,15 @@ test('what belongs to another account is as if it were not there', async () => {
   world.callers.set('stranger', callerWith([{ effect: 'allow', actions: ['*'] }], 'account-2'));
   expect((await world.get(`/batches/${batch}`, 'stranger')).json().code).toBe('batch_not_found');
   expect((await world.get(`/batches/${batch}/results`, 'stranger')).json().code).toBe('batch_not_found');
+  const { metadata } = (await world.get(`/batches/${batch}`)).json();
+  const patched = await world.patch(`/batches/${batch}`, { status: 'cancel' }, 'stranger');
+  expect(patched.json().code).toBe('batch_not_found');
+  expect((await world.delete(`/batches/${batch}`, 'stranger')).json().code).toBe('batch_not_found');
+  expect((await world.get(`/batches/${batch}`)).json()).toMatchObject({ status: 'new', metadata });
   expect((await world.get('/batches', 'stranger')).json().items).toEqual([]);
+  expect((await world.get(`/batches?search=${batch}`, 'stranger')).json().items).toEqual([]);
+  const taken = await world.delete(`/uploads/${handler}`, 'stranger');
+  expect(taken.json().code).toBe('handler_not_found');
   const stolen = await world.post('/batches', { handler, operation: 'add_person' }, 'stranger');
   expect(stolen.json().code).toBe('handler_not_found');
 });

@@ -38,15 +38,90 @@ test('a batch is created from an upload, and answered as it will be shown', asyn
     counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
     progress: { stage: 'new', unit: 'bytes', done: 0, of: 100, per_second: null, seconds_left: null },
     handler,
+    filename: null,
     on_invalid: 'skip',
     mapping: { Name: 'name' },
     settings: { level: 1 },
+    dry_run: false,
+    stop_after: null,
+    execution: 'parallel',
+    custom_id: null,
+    priority: 0,
+    results_format: ['ndjson'],
+    expires_after: 2_592_000,
     failed_from: null,
+    resumable: false,
     read: null,
     results_ready: false,
+    expires_ts: null,
+    deletion_requested: false,
     links: { self: `/batches/${batch.batch}`, results: `/batches/${batch.batch}/results` },
   });
   expect(world.tickets).toEqual([batch.batch]);
+});
+
+test.each([
+  [
+    {
+      dry_run: true,
+      stop_after: { failures: 1 },
+      execution: 'serial',
+      custom_id: 'Personnel number',
+      priority: -100,
+      results_format: ['csv', 'ndjson'],
+      expires_after: 60,
+    },
+    {},
+  ],
+  [
+    { stop_after: { share: 0.05 }, priority: 100, results_format: ['csv'], expires_after: 315_360_000 },
+    { stop_after: { share: 0.05, min_records: 1000 } },
+  ],
+  [{ stop_after: { share: 1, min_records: 1 }, dry_run: false, execution: 'parallel', priority: 0 }, {}],
+  [{ stop_after: null }, {}],
+])('the options %j are answered, complete', async (options, completed) => {
+  const handler = await filledUpload(world);
+  const response = await world.post('/batches', { handler, operation: 'add_person', ...options });
+  expect(response.statusCode).toBe(201);
+  expect(response.json()).toMatchObject({ ...options, ...completed });
+  const shown = (await world.get(`/batches/${response.json().batch}`)).json();
+  expect(shown).toMatchObject({ ...options, ...completed });
+});
+
+test('a batch tells what the client called the file', async () => {
+  const { handler } = (await world.post('/uploads', { filename: 'learners 2026.csv' })).json();
+  world.objects.set(world.uploads.get(handler)!.objectKey, { bytes: 100, etag: '"e"' });
+  const batch = (await world.post('/batches', { handler, operation: 'add_person' })).json();
+  expect(batch.filename).toBe('learners 2026.csv');
+});
+
+describe('resumable', () => {
+  const failed = (code: string, more: Partial<BatchRow> = {}): Partial<BatchRow> => ({
+    status: 'failed',
+    failedFrom: 'processing',
+    statusReason: { code, message: 'it failed' },
+    expiresAt: Date.now() / 1000 + 3600,
+    ...more,
+  });
+
+  test.each([
+    ['retries used up', failed('retries_exhausted'), true],
+    ['at its limit of failures', failed('failure_limit'), true],
+    ['what it works on is gone', failed('input_gone'), false],
+    ['the upload was overwritten', failed('upload_changed'), false],
+    ['its files are removed', failed('retries_exhausted', { expired: true }), false],
+    ['its files are about to be removed', failed('retries_exhausted', { expiresAt: 1 }), false],
+    ['it is to be deleted', failed('retries_exhausted', { deleting: true }), false],
+    ['it has not failed', { status: 'completed' } as const, false],
+  ])('%s', async (_name, change, resumable) => {
+    expect((await world.get(`/batches/${await someBatch(world, change)}`)).json().resumable).toBe(resumable);
+  });
+});
+
+test('a batch tells when its files go, and whether it is to be deleted', async () => {
+  const id = await someBatch(world, { status: 'completed', expiresAt: 1_795_300_000.1236, deleting: true });
+  const batch = (await world.get(`/batches/${id}`)).json();
+  expect([batch.expires_ts, batch.deletion_requested]).toEqual([1_795_300_000.124, true]);
 });
 
 test('times have three decimals', async () => {
@@ -136,6 +211,18 @@ describe('results', () => {
     resultsReady: true,
     results: [file('all', 'ndjson'), file('errors', 'ndjson'), file('manifest', 'json')],
   };
+  const writtenTwice: Partial<BatchRow> = {
+    status: 'cancelled',
+    resultsReady: true,
+    resultsFormats: ['csv', 'ndjson'],
+    results: [
+      file('all', 'csv'),
+      file('all', 'ndjson'),
+      file('errors', 'ndjson'),
+      file('unprocessed', 'csv'),
+      file('manifest', 'json'),
+    ],
+  };
 
   test('each file with a URL that saves it under a name of its own', async () => {
     const id = await someBatch(world, written);
@@ -164,7 +251,32 @@ describe('results', () => {
   });
 
   test.each([
+    ['csv', ['all csv', 'unprocessed csv', 'manifest json']],
+    ['ndjson', ['all ndjson', 'errors ndjson', 'unprocessed csv', 'manifest json']],
+  ])('of a batch with several formats, %s', async (format, expected) => {
+    const id = await someBatch(world, writtenTwice);
+    const { files } = (await world.get(`/batches/${id}/results?format=${format}`)).json();
+    expect(files.map((one: ResultFile) => `${one.kind} ${one.format}`)).toEqual(expected);
+  });
+
+  test('the unprocessed records have the format of the input, which is no choice', async () => {
+    const id = await someBatch(world, { ...writtenTwice, resultsFormats: ['ndjson'] });
+    const response = await world.get(`/batches/${id}/results?format=csv`);
+    expect(response.json()).toMatchObject({ status: 404, code: 'format_not_written' });
+  });
+
+  test('after they expired: 410', async () => {
+    const id = await someBatch(world, { ...written, resultsReady: false, expired: true });
+    for (const query of ['', '?format=ndjson', '?format=csv']) {
+      const response = await world.get(`/batches/${id}/results${query}`);
+      expect(response.json()).toMatchObject({ status: 410, code: 'results_expired' });
+    }
+    expect((await world.get(`/batches/${id}`)).json()).toMatchObject({ results_ready: false });
+  });
+
+  test.each([
     ['processing', 'ask again'],
+    ['cancelling', 'ask again'],
     ['hash_mismatch', 'no result files'],
   ] as const)('of a batch in %s: 409', async (status, saying) => {
     const response = await world.get(`/batches/${await someBatch(world, { status })}/results`);

@@ -9,7 +9,9 @@ import type { Problem } from '../../src/api/schemas/problem.ts';
 import type { Caller, Statement } from '../../src/core/access.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import type { ObjectHead } from '../../src/engine/ports/object-store.ts';
-import type { BatchRow, NewBatch, NewUpload, Upload } from '../../src/engine/ports/request-stores.ts';
+import type { BatchRow, Upload } from '../../src/engine/ports/request-stores.ts';
+import { batchesInMemory, idempotencyInMemory, type KeptAnswers } from './api-memory-batches.ts';
+import { objectsInMemory, uploadsInMemory } from './api-memory-uploads.ts';
 
 /** The API on ports that live in memory: what is tested with it is the edge, HTTP in and HTTP out. */
 
@@ -28,7 +30,7 @@ export const addPerson = defineOperation({
   run: async () => [],
 });
 
-const SETTINGS: ApiServices['settings'] = {
+export const SETTINGS: ApiServices['settings'] = {
   chunk: { records: 5000, bytes: 1_000_000 },
   recordBytes: 8_388_608,
   cellBytes: 1_048_576,
@@ -36,6 +38,9 @@ const SETTINGS: ApiServices['settings'] = {
   leaseSeconds: 30,
   maxAttempts: 3,
   uploadKeepSeconds: 86_400,
+  keepSeconds: 2_592_000,
+  stepSeconds: 60,
+  stalledSeconds: 3600,
 };
 
 const ALL: Statement[] = [{ effect: 'allow', actions: ['*'] }];
@@ -44,6 +49,8 @@ export interface World {
   app: FastifyInstance;
   uploads: Map<string, Upload>;
   batches: Map<string, BatchRow>;
+  /** Answers that are kept under an `Idempotency-Key`. */
+  answers: KeptAnswers;
   objects: Map<string, ObjectHead>;
   tickets: string[];
   /** Every line of the log, as it was written. */
@@ -55,6 +62,8 @@ export interface World {
   health: Record<string, string | null>;
   request(options: InjectOptions & { key?: string | null }): Promise<LightMyRequestResponse>;
   post(url: string, payload: unknown, key?: string): Promise<LightMyRequestResponse>;
+  patch(url: string, payload: unknown, key?: string): Promise<LightMyRequestResponse>;
+  delete(url: string, key?: string): Promise<LightMyRequestResponse>;
   get(url: string, key?: string): Promise<LightMyRequestResponse>;
 }
 
@@ -62,6 +71,7 @@ export async function apiInMemory(change: Partial<ApiServices> = {}): Promise<Wo
   const world = {
     uploads: new Map(),
     batches: new Map(),
+    answers: new Map(),
     objects: new Map(),
     tickets: [],
     logged: [],
@@ -80,9 +90,14 @@ export async function apiInMemory(change: Partial<ApiServices> = {}): Promise<Wo
       throw new Error(`errors that the routes do not declare: ${undeclared.join(', ')}`);
     return response;
   };
-  world.post = (url, payload, key) =>
-    world.request({ method: 'POST', url, payload: payload as object, ...(key !== undefined && { key }) });
-  world.get = (url, key) => world.request({ method: 'GET', url, ...(key !== undefined && { key }) });
+  const sender =
+    (method: 'POST' | 'PATCH') =>
+    (url: string, payload: unknown, key = 'all') =>
+      world.request({ method, url, payload: payload as object, key });
+  world.post = sender('POST');
+  world.patch = sender('PATCH');
+  world.delete = (url, key = 'all') => world.request({ method: 'DELETE', url, key });
+  world.get = (url, key = 'all') => world.request({ method: 'GET', url, key });
   await world.app.ready();
   return world;
 }
@@ -100,7 +115,7 @@ function watchForUndeclaredErrors(app: FastifyInstance): string[] {
       return;
     const { code } = JSON.parse(String(payload)) as Problem;
     const { url, config, schema } = request.routeOptions;
-    const declared: string[] = errorsOf({ config, ...(schema && { schema }) });
+    const declared: string[] = errorsOf({ method: request.method, config, ...(schema && { schema }) });
     if (!declared.includes(code)) undeclared.push(`${request.method} ${url}: ${code}`);
   });
   return undeclared;
@@ -129,113 +144,14 @@ function servicesOf(world: World): ApiServices {
     settings: SETTINGS,
     log: pino({ level: 'debug' }, lines),
     health: async () => world.health,
-    uploads: {
-      create: async (upload) => {
-        asked();
-        world.uploads.set(upload.id, uploadRow(upload));
-      },
-      find: async (accountId, id) => {
-        asked();
-        const found = world.uploads.get(id);
-        return found?.accountId === accountId ? found : null;
-      },
-    },
-    batches: {
-      create: async (batch) => {
-        asked();
-        const row = batchRow(batch);
-        world.batches.set(batch.id, row);
-        return row;
-      },
-      find: async (accountId, id) => {
-        asked();
-        const found = world.batches.get(id);
-        return found?.accountId === accountId ? found : null;
-      },
-      list: async (accountId, { limit, before }) => {
-        asked();
-        return [...world.batches.values()]
-          .filter((row) => row.accountId === accountId && (before === undefined || row.id < before))
-          .sort((a, b) => (a.id < b.id ? 1 : -1))
-          .slice(0, limit);
-      },
-    },
-    objects: objectsOf(world),
+    uploads: uploadsInMemory(world, asked),
+    batches: batchesInMemory(world, (uploadId) => world.uploads.get(uploadId)?.filename ?? null, asked),
+    idempotency: idempotencyInMemory(world.answers, asked),
+    objects: objectsInMemory(world),
     queue: {
       enqueue: async (tickets) => void world.tickets.push(...tickets.map((ticket) => ticket.batchId)),
       waiting: async () => 0,
     },
-  };
-}
-
-function objectsOf(world: World): ApiServices['objects'] {
-  const never = () => {
-    throw new Error('the API reads and writes no objects');
-  };
-  // In the year 2100: no test may depend on the day on which it runs.
-  const expiresAt = 4_102_444_800_123;
-  return {
-    presignPut: async (key, bind) => ({
-      url: `http://store/${key}`,
-      method: 'PUT',
-      headers: { 'content-length': String(bind.bytes ?? 0) },
-      expiresAt,
-    }),
-    presignGet: async (key, filename) => ({
-      url: `http://store/${key}?as=${filename}`,
-      method: 'GET',
-      headers: {},
-      expiresAt,
-    }),
-    head: async (key) => world.objects.get(key) ?? null,
-    read: never,
-    copy: never,
-    put: never,
-    putStream: never,
-  };
-}
-
-function uploadRow(upload: NewUpload): Upload {
-  const now = Date.now() / 1000;
-  return {
-    id: upload.id,
-    accountId: upload.accountId,
-    objectKey: upload.objectKey,
-    filename: upload.filename ?? null,
-    size: upload.size ?? null,
-    hash: upload.hash ?? null,
-    createdAt: now,
-    urlExpiresAt: upload.urlExpiresAt / 1000,
-    expiresAt: now + upload.keepSeconds,
-    usedBy: null,
-  };
-}
-
-export function batchRow(batch: NewBatch): BatchRow {
-  const now = Date.now() / 1000;
-  return {
-    id: batch.id,
-    accountId: batch.accountId,
-    operation: batch.operation,
-    status: 'new',
-    statusReason: null,
-    failedFrom: null,
-    statuses: [{ status: 'new', ts: now }],
-    hash: batch.statedHash ?? null,
-    metadata: batch.metadata,
-    settings: batch.settings as Record<string, unknown>,
-    mapping: batch.mapping,
-    onInvalid: batch.onInvalid,
-    uploadId: batch.uploadId,
-    uploadBytes: batch.upload.bytes,
-    read: null,
-    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
-    progressDone: 0,
-    phase: { settled: 0, recent: 0, since: null },
-    results: null,
-    resultsReady: false,
-    createdAt: now,
-    updatedAt: now,
   };
 }
 

@@ -14,7 +14,10 @@ interface Operation {
   'x-permission': string | null;
   parameters?: { name: string; in: string; description?: string }[];
   requestBody?: { required: boolean };
-  responses: Record<string, { description: string; content: Record<string, { schema: { $ref: string } }> }>;
+  responses: Record<
+    string,
+    { description: string; headers?: object; content: Record<string, { schema: { $ref: string } }> }
+  >;
 }
 
 interface Document {
@@ -43,6 +46,8 @@ test('the routes and who may call them', async () => {
   );
   expect(routes.sort()).toMatchInlineSnapshot(`
     [
+      "DELETE /batches/{batch}: delete_batch",
+      "DELETE /uploads/{handler}: invalidate_upload_url",
       "GET /batches/{batch}/results: get_batch",
       "GET /batches/{batch}: get_batch",
       "GET /batches: get_batches",
@@ -50,7 +55,9 @@ test('the routes and who may call them', async () => {
       "GET /health/ready: null",
       "GET /operations/{name}: get_operations",
       "GET /operations: get_operations",
+      "PATCH /batches/{batch}: update_batch",
       "POST /batches: create_batch",
+      "POST /uploads/{handler}/complete: create_upload_url",
       "POST /uploads: create_upload_url",
     ]
   `);
@@ -96,6 +103,44 @@ test('every operation says what it does, who may call it, and how it fails', () 
 test('only the body of an upload may be left out', () => {
   expect(document.paths['/uploads']?.post?.requestBody?.required).toBe(false);
   expect(document.paths['/batches']?.post?.requestBody?.required).toBe(true);
+});
+
+test('the routes that keep their answers say so', () => {
+  const kept = operations().filter(({ operation }) =>
+    operation.parameters?.some(({ name, in: place }) => name === 'Idempotency-Key' && place === 'header'),
+  );
+  expect(kept.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+    'post /batches',
+    'post /uploads',
+  ]);
+  for (const { operation } of kept) {
+    expect(operation.responses['201']?.headers).toHaveProperty('Idempotent-Replayed');
+    expect(operation.responses['422']?.description).toContain('`idempotency_key_reused`');
+  }
+});
+
+test('filters by metadata are one object, whose members stand in the query by themselves', () => {
+  const parameters = document.paths['/batches']?.get?.parameters ?? [];
+  expect(parameters.map(({ name, in: place }) => `${place} ${name}`)).toEqual([
+    'query status',
+    'query operation',
+    'query created_from',
+    'query created_before',
+    'query search',
+    'query limit',
+    'query cursor',
+    'query metadata',
+  ]);
+  expect(parameters.at(-1)).toMatchObject({
+    schema: {
+      type: 'object',
+      propertyNames: { pattern: '^metadata\\.[a-z_][0-9a-z_]{0,63}$' },
+      additionalProperties: { type: 'string' },
+    },
+    example: {},
+  });
+  // Those are the defaults of OpenAPI for a query; anything else would be another query.
+  expect(parameters.at(-1)).not.toHaveProperty('style');
 });
 
 describe('the schemas', () => {
@@ -145,8 +190,22 @@ describe('the schemas', () => {
       counts: { total: 10, succeeded: 5, failed: 0, skipped: 0, unprocessed: 5 },
       phase: { settled: 5, recent: 5, since: 1 },
     });
+    const optional = await someBatch(world, {
+      filename: 'a.csv',
+      stopAfter: { share: 0.5, min_records: 10 },
+      customId: 'id',
+      resultsFormats: ['csv'],
+      expiresAt: 1_795_300_000,
+    });
+    const deleted = await world.delete(`/batches/${await someBatch(world)}`);
+    expect(check('BatchDeletion', deleted.json())).toEqual([]);
     const answers = {
-      Batch: [`/batches/${ended}`, `/batches/${running}`, `/batches/${await someBatch(world)}`],
+      Batch: [
+        `/batches/${optional}`,
+        `/batches/${ended}`,
+        `/batches/${running}`,
+        `/batches/${await someBatch(world)}`,
+      ],
       BatchPage: ['/batches?limit=1'],
       ResultFiles: [`/batches/${ended}/results`],
       Operation: ['/operations/add_person'],
@@ -158,6 +217,7 @@ describe('the schemas', () => {
       for (const url of urls) expect([url, check(name, (await world.get(url)).json())]).toEqual([url, []]);
     }
     expect(check('UploadTicket', (await world.post('/uploads', {})).json())).toEqual([]);
+    expect(check('PartsTicket', (await world.post('/uploads', { parts: 2 })).json())).toEqual([]);
   });
 });
 

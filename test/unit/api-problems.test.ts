@@ -67,7 +67,17 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
         world.uploads.get(handler)!.usedBy = NOBODY;
       }),
   ],
+  upload_not_multipart: [
+    409,
+    async () => world.post(`/uploads/${await filledUpload(world)}/complete`, [{ number: 1, etag: 'e' }]),
+  ],
   upload_in_use: [409, () => refuseWith('upload_in_use')],
+  not_cancellable: [
+    409,
+    async () =>
+      world.patch(`/batches/${await someBatch(world, { status: 'completed' })}`, { status: 'cancel' }),
+  ],
+  not_resumable: [409, async () => world.patch(`/batches/${await someBatch(world)}`, { status: 'resume' })],
   results_not_ready: [409, async () => world.get(`/batches/${await someBatch(world)}/results`)],
   upload_expired: [
     410,
@@ -75,6 +85,12 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
       submitChanged((handler) => {
         world.uploads.get(handler)!.expiresAt = 1;
       }),
+  ],
+  upload_invalidated: [410, () => refuseWith('upload_invalidated')],
+  results_expired: [
+    410,
+    async () =>
+      world.get(`/batches/${await someBatch(world, { status: 'completed', expired: true })}/results`),
   ],
   file_too_large: [
     413,
@@ -85,6 +101,22 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
   ],
   body_too_large: [413, () => raw(`"${'a'.repeat(3000)}"`)],
   unsupported_media_type: [415, () => raw('handler=1', 'application/x-www-form-urlencoded')],
+  idempotency_key_reused: [
+    422,
+    async () => {
+      const withKey = async (priority: number) => {
+        const payload = { handler: await filledUpload(world), operation: 'add_person', priority };
+        return world.request({
+          method: 'POST',
+          url: '/batches',
+          payload,
+          headers: { 'idempotency-key': 'k' },
+        });
+      };
+      await withKey(1);
+      return withKey(2);
+    },
+  ],
   invalid_request: [422, () => world.post('/batches', {})],
   internal: [
     500,
@@ -166,9 +198,16 @@ describe('paths', () => {
     },
   );
 
+  test.each(['x', `urn:uuid:${NOBODY}`, '%00', NOBODY])('no change of /batches/%s', async (id) => {
+    const patched = await world.patch(`/batches/${id}`, { status: 'cancel' });
+    expect([patched.statusCode, patched.json().code]).toEqual([404, 'batch_not_found']);
+    const deleted = await world.delete(`/batches/${id}`);
+    expect([deleted.statusCode, deleted.json().code]).toEqual([404, 'batch_not_found']);
+  });
+
   test('a path that is too long, and a method that is not there, are no routes', async () => {
     expect((await world.get(`/batches/${'a'.repeat(200)}`)).json().code).toBe('route_not_found');
-    expect((await world.request({ method: 'DELETE', url: '/batches' })).json().code).toBe('route_not_found');
+    expect((await world.delete('/batches')).json().code).toBe('route_not_found');
   });
 
   test.each(['/docs/static/%00', '/docs/static/a%5cb', '/docs/static/%2e%2e%2fpackage.json'])(

@@ -4,6 +4,7 @@ import {
   BATCH_STATUSES,
   type BatchStatus,
   isTerminal,
+  RESUMING,
   statusAfter,
   statusesBefore,
   TERMINAL_STATUSES,
@@ -52,27 +53,41 @@ describe('the transition table', () => {
     expect(targets.size).toBe(1);
   });
 
-  test.each(TERMINAL_STATUSES)('no event leads out of %s', (status) => {
-    expect(arrows.filter((arrow) => arrow.from === status)).toEqual([]);
+  test.each(TERMINAL_STATUSES)(
+    'nothing but a delete, and of a failed batch a resume, leads out of %s',
+    (status) => {
+      const events = arrows.filter((arrow) => arrow.from === status).map((arrow) => arrow.event);
+      const resumes = [...new Set(Object.values(RESUMING))];
+      expect(new Set(events)).toEqual(
+        new Set(status === 'failed' ? ['delete_started', ...resumes] : ['delete_started']),
+      );
+    },
+  );
+
+  test('nothing but resuming leads back to a status that the batch was in', () => {
+    const onwards = arrows.filter((arrow) => arrow.from !== 'failed');
+    const reachable = (status: BatchStatus): BatchStatus[] =>
+      onwards.filter((arrow) => arrow.from === status).flatMap((arrow) => [arrow.to, ...reachable(arrow.to)]);
+    for (const status of BATCH_STATUSES) expect(reachable(status)).not.toContain(status);
   });
 
-  test('no event leads back to a status that the batch was in', () => {
-    const reachable = (status: BatchStatus): BatchStatus[] =>
-      arrows.filter((arrow) => arrow.from === status).flatMap((arrow) => [arrow.to, ...reachable(arrow.to)]);
-    for (const status of BATCH_STATUSES) expect(reachable(status)).not.toContain(status);
+  test('resuming leads back to the step in which the batch failed', () => {
+    for (const [from, event] of Object.entries(RESUMING)) {
+      const to = statusAfter(event);
+      expect(TRANSITIONS.failed[event], from).toBe(to);
+      const before = { copying: 'new', validating: 'copied', writing_results: 'processed' }[from];
+      expect(to, from).toBe(before ?? from);
+    }
   });
 
   test('every arrow is one of the product’s', () => {
     for (const { from, to } of arrows) expect(GOES_TO[from], from).toContain(to);
   });
 
-  test('every arrow of the product is there but those of cancelling, dry runs, resuming and deleting', () => {
+  test('every arrow of the product is there', () => {
     const built = new Set(arrows.map(({ from, to }) => `${from} → ${to}`));
-    const missing = BATCH_STATUSES.flatMap((from) => GOES_TO[from].map((to) => `${from} → ${to}`)).filter(
-      (arrow) => !built.has(arrow),
-    );
-    const later = /→ (cancel|cancelling|cancelled|deleting)$|^validating → completed$|^failed → /;
-    expect(missing.filter((arrow) => !later.test(arrow))).toEqual([]);
+    const wanted = BATCH_STATUSES.flatMap((from) => GOES_TO[from].map((to) => `${from} → ${to}`));
+    expect(wanted.filter((arrow) => !built.has(arrow))).toEqual([]);
   });
 
   test('a batch that goes well passes through every stage to completed', () => {
@@ -123,6 +138,15 @@ describe('statusesBefore and statusAfter', () => {
     ['chunks_settled', ['processing'], 'processed'],
     ['writing_started', ['processed'], 'writing_results'],
     ['results_written', ['writing_results'], 'completed'],
+    ['dry_run_finished', ['validating'], 'completed'],
+    ['cancel_requested', ['new', 'copying', 'copied', 'validating', 'processing', 'processed'], 'cancel'],
+    ['cancel_started', ['cancel'], 'cancelling'],
+    ['cancel_finished', ['cancelling'], 'cancelled'],
+    [
+      'delete_started',
+      ['hash_mismatch', 'validation_failed', 'completed', 'cancelled', 'failed'],
+      'deleting',
+    ],
     [
       'failed',
       ['new', 'copying', 'copied', 'validating', 'processing', 'processed', 'writing_results'],

@@ -29,7 +29,7 @@ describe('readConfig', () => {
       S3_REGION: 'us-east-1',
       SHEAF_CHUNK_RECORDS: 5000,
       SHEAF_CHUNK_BYTES: 8 * MIB,
-      SHEAF_MAX_FILE_BYTES: 5 * 1024 * MIB,
+      SHEAF_MAX_FILE_BYTES: 50_000_000_000,
       SHEAF_MAX_RECORD_BYTES: 8 * MIB,
       SHEAF_MAX_CELL_BYTES: MIB,
       SHEAF_LEASE_SECONDS: 20,
@@ -39,6 +39,9 @@ describe('readConfig', () => {
       SHEAF_DRAIN_SECONDS: 20,
       SHEAF_URL_SECONDS: 3600,
       SHEAF_UPLOAD_SECONDS: 86_400,
+      SHEAF_STEP_SECONDS: 900,
+      SHEAF_STALLED_SECONDS: 86_400,
+      SHEAF_KEEP_SECONDS: 30 * 86_400,
     });
   });
 

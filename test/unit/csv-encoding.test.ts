@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { expect, test } from 'vitest';
-import { firstInvalidByte, invalidUtf8Message } from '../../src/formats/csv/encoding.ts';
+import { firstInvalidByte, invalidUtf8Message } from '../../src/formats/encoding.ts';
 
 test('agrees with Node on all sequences of a lead byte and three more', () => {
   const edges = [0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xf4, 0xff];

@@ -43,6 +43,12 @@ describe('the header row', () => {
     expect(parse('a,"b"c,d')).toEqual({ header: null, fault });
   });
 
+  test('a NUL character is told with its column', () => {
+    const message = 'Column 2 of the header row holds a NUL character; is this a text file?';
+    const fault = { code: 'file_header_malformed', message, record: 0, offset: 100 };
+    expect(parse('a,b\0,c')).toEqual({ header: null, fault });
+  });
+
   test('bytes that are no UTF-8 are told with their place', () => {
     const { header, fault } = parse(Buffer.from('nom,prénom\n', 'latin1'));
     expect(header).toBeNull();

@@ -111,6 +111,7 @@ describe('values', () => {
         ['+49', '-0'],
       ],
     ],
+    ['NUL is data', '1\0,"\0"\n', [['1\0', '\0']]],
     ['line separators of Unicode', '1\u2028,2\u0085\n', [['1\u2028', '2\u0085']]],
   ])('%s', (_, chunk, rows) => {
     expect(cells(chunk)).toEqual(rows);

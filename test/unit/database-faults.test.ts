@@ -50,7 +50,7 @@ test('a database that is away is a passing trouble for every request', async () 
   const database = openDatabase(url, { max: 1 });
   const sql = connect(url, { max: 1, name: 'test' });
   const batches = postgresBatchStore({ db: database.db, sql });
-  const uploads = postgresUploadStore(database.db);
+  const uploads = postgresUploadStore({ db: database.db, sql });
   const id = '019930a4-0000-7000-8000-000000000000';
   for (const ask of [
     () => batches.find(id, id),

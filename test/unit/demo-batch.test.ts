@@ -109,6 +109,34 @@ describe('the demo as a client', () => {
     for (const label of ['upload', 'batch', 'copy', 'validate']) expect(written).toContain(`  ${label} `);
   });
 
+  test('only the files that a person wants are fetched', async () => {
+    const file = (kind: string, records: number) => {
+      answers[`GET /objects/${kind}`] = [200, kind];
+      const format = kind === 'manifest' ? 'json' : 'ndjson';
+      return {
+        kind,
+        format,
+        url: `${url()}/objects/${kind}`,
+        bytes: kind.length,
+        sha256: sha256(kind),
+        records,
+      };
+    };
+    const files = [
+      file('all', 2),
+      file('succeeded', 2),
+      file('failed', 0),
+      file('errors', 0),
+      file('unprocessed', 0),
+      file('manifest', 2),
+    ];
+    answers['GET /batches/b/results'] = [200, { files }];
+    const { outcome } = await run();
+    expect(outcome.files.map(({ kind }) => kind)).toEqual(['all', 'manifest']);
+    expect(outcome.failures.codes).toEqual([]);
+    expect(requests.map(({ line }) => line)).not.toContain('GET /objects/succeeded');
+  });
+
   test('a batch without results is an outcome too', async () => {
     const reason = { code: 'hash_mismatch', message: 'it differs' };
     answers['GET /batches/b'] = [200, { ...batchExample, status: 'hash_mismatch', status_reason: reason }];

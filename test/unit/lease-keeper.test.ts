@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LeaseLost } from '../../src/core/errors.ts';
+import { LeaseLost, RetryableFault } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { type HeldLease, LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { LeaseRef } from '../../src/engine/ports/work-store.ts';
 
+const STEP_SECONDS = 600;
 const LEASE_SECONDS = 6;
 const RENEWAL = 2000;
 
@@ -45,7 +46,7 @@ let keeper: LeaseKeeper;
 beforeEach(() => {
   vi.useFakeTimers();
   store = new FakeStore();
-  keeper = new LeaseKeeper(store, LEASE_SECONDS, silent);
+  keeper = new LeaseKeeper(store, { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS }, silent);
 });
 
 afterEach(() => {
@@ -84,6 +85,28 @@ describe('renewing', () => {
     expect(store.asked).toEqual([[{ ...batchLease, progressDone: 250 }]]);
     work.end('');
     await work.done;
+  });
+
+  test('a step that shows no progress loses its lease, which costs an attempt; one that does goes on', async () => {
+    const stuck = holdOpen(keeper, chunkLease);
+    const lively = holdOpen(keeper, batchLease);
+    for (let done = 1; done * RENEWAL < STEP_SECONDS * 1000; done += 1) {
+      lively.held.progress(done);
+      await vi.advanceTimersByTimeAsync(RENEWAL);
+    }
+    expect(stuck.held.signal.aborted).toBe(false);
+    lively.held.progress(0);
+    await vi.advanceTimersByTimeAsync(2 * RENEWAL);
+    expect(stuck.held.signal.aborted).toBe(true);
+    expect(lively.held.signal.aborted).toBe(false);
+    expect(store.asked.at(-1)?.map((ref) => ref.lease)).toEqual([batchLease.lease]);
+    stuck.end('');
+    lively.end('');
+    await lively.done;
+    const reason = stuck.held.signal.reason as RetryableFault;
+    expect(reason).toBeInstanceOf(RetryableFault);
+    expect(reason.free).toBe(false);
+    await stuck.done;
   });
 
   test('work that ended is not renewed any more, and nothing is left that runs', async () => {
@@ -139,7 +162,11 @@ describe('losing', () => {
 
   test('work that settled while the renewal was under way has lost nothing', async () => {
     const warn = vi.fn();
-    keeper = new LeaseKeeper(store, LEASE_SECONDS, { ...silent, warn });
+    keeper = new LeaseKeeper(
+      store,
+      { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS },
+      { ...silent, warn },
+    );
     let answer: (held: Set<string>) => void = () => {};
     store.answer = () => new Promise((resolve) => (answer = resolve));
     const work = holdOpen(keeper, batchLease);
@@ -154,7 +181,11 @@ describe('losing', () => {
 
   test('a loss is told once', async () => {
     const warn = vi.fn();
-    keeper = new LeaseKeeper(store, LEASE_SECONDS, { ...silent, warn });
+    keeper = new LeaseKeeper(
+      store,
+      { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS },
+      { ...silent, warn },
+    );
     const work = holdOpen(keeper, batchLease);
     store.gone.add('one');
     await vi.advanceTimersByTimeAsync(5 * RENEWAL);

@@ -102,6 +102,16 @@ describe('bindColumns', () => {
     });
   });
 
+  test('the column that custom_id names must be there, whatever it is mapped to', () => {
+    expect(bindColumns(['id', 'name'], {}, person, 'Nr')).toEqual({
+      code: 'file_column_missing',
+      message:
+        'custom_id names the column "Nr", but the header row has only "id", "name"; rename a column or map one',
+      record: 0,
+    });
+    expect(bindColumns(['id', 'Nr'], {}, person, 'Nr')).not.toHaveProperty('code');
+  });
+
   test('a required field must have a column', () => {
     const message = (columns: string) =>
       `register needs the field "id", but the header row has only ${columns}; rename a column or map one`;

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { failed, failedLine, shortened, succeeded } from '../../src/core/result.ts';
+import {
+  failed,
+  failedLine,
+  shortened,
+  succeeded,
+  succeededLine,
+  unprocessedLine,
+} from '../../src/core/result.ts';
 
 describe('what a handler answers', () => {
   test('succeeded', () => {
@@ -41,6 +48,20 @@ describe('failedLine', () => {
       'errors',
       'attempts',
     ]);
+  });
+
+  test('the custom id of a record stands right after its number, in every kind of line', () => {
+    const lines = [
+      failedLine(1, [first], 0, 'a"b'),
+      succeededLine(2, { id: 7 }, 1, '007'),
+      unprocessedLine(3, 'ü'),
+    ];
+    expect(lines.map((line) => JSON.stringify(line))).toEqual([
+      '{"record":1,"custom_id":"a\\"b","status":"failed","error":{"code":"required","message":"must be given","field":"a","column":"A"},"attempts":0}',
+      '{"record":2,"custom_id":"007","status":"succeeded","output":{"id":7},"attempts":1}',
+      '{"record":3,"custom_id":"ü","status":"unprocessed"}',
+    ]);
+    expect(unprocessedLine(3)).toEqual({ record: 3, status: 'unprocessed' });
   });
 
   test('no reason is a mistake of ours', () => {

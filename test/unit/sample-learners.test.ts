@@ -9,8 +9,8 @@ import {
 import type { ChunkLimits } from '../../src/core/chunk.ts';
 import { bindColumns, RecordReader } from '../../src/core/record.ts';
 import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
-import { CsvIndexer } from '../../src/formats/csv/index-pass.ts';
 import { type CsvRow, parseCsvChunk } from '../../src/formats/csv/parse.ts';
+import { FileIndexer } from '../../src/formats/index-pass.ts';
 import { createLearner } from '../../src/operations/training/create-learner.ts';
 
 const LIMITS: ChunkLimits = { records: 5000, bytes: 1 << 22, recordBytes: 1 << 20, cellBytes: 1 << 20 };
@@ -18,9 +18,9 @@ const OPTIONS: SampleOptions = { records: 20_000, seed: 7, bad: 300 };
 
 function read(options: SampleOptions): { header: string[]; rows: CsvRow[] } {
   const file = Buffer.from([...sampleLearners(options)].join(''));
-  const indexer = new CsvIndexer({ dialect: RFC_4180, limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS });
   indexer.push(file);
-  const { header, chunks, fault } = indexer.finish();
+  const { columns: header, chunks, fault } = indexer.finish();
   expect(fault).toBeUndefined();
   const columns = header?.length ?? 0;
   const rows = chunks.flatMap(({ start, end, firstRecord }) =>

@@ -52,12 +52,16 @@ interface Script {
   onSettle?: (leases: LeaseKeeper) => void;
 }
 
+const KINDS = ['all', 'succeeded', 'failed', 'errors', 'unprocessed', 'manifest'];
+const STATUS = { copy: 'copying', write_results: 'writing_results', remove: 'deleting' } as const;
+
 const one = (stage: Stage): WorkWaiting[] => [{ stage, batchId: BATCH, tickets: 1 }];
 const NEXT: Record<Stage, WorkWaiting[]> = {
   copy: one('validate'),
   validate: one('process'),
   process: one('write_results'),
   write_results: [],
+  remove: [],
 };
 
 /** One batch of one chunk in memory, and everything that is done with it, in order. */
@@ -66,7 +70,11 @@ class World {
   readonly tickets: Ticket[] = [];
   readonly givenBack: { lease: LeaseRef; delaySeconds: number; free: boolean }[] = [];
   readonly objects = new Map<string, Buffer>([['uploads/a1/u1', Buffer.from('who\nada\nbob\n')]]);
-  readonly leases = new LeaseKeeper({ renew: async () => new Set<string>() }, 20, silent);
+  readonly leases = new LeaseKeeper(
+    { renew: async () => new Set<string>() },
+    { leaseSeconds: 20, stepSeconds: 600 },
+    silent,
+  );
   input: CopiedInput | undefined;
   part = '';
   counts: Counts | undefined;
@@ -105,8 +113,16 @@ class World {
       accountId: 'a1',
       operation: 'greet',
       operationVersion: 1,
-      status: stage === 'copy' ? 'copying' : 'writing_results',
+      status: STATUS[stage],
       mapping: {},
+      customId: null,
+      dryRun: false,
+      rejected: false,
+      resultsFormats: ['ndjson'],
+      inputKey: this.input?.inputKey ?? null,
+      read: this.input?.read ?? null,
+      chunkCount: 1,
+      total: stage === 'copy' ? null : 2,
       statedHash: null,
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
@@ -129,6 +145,8 @@ class World {
       operationVersion: 1,
       settings: {},
       onInvalid: 'reject',
+      customId: null,
+      repeatedIds: [],
       inputKey: this.input?.inputKey ?? '',
       read: this.input?.read ?? {
         format: 'csv',
@@ -160,6 +178,9 @@ class World {
         leaseSeconds: 20,
         maxAttempts: MAX_ATTEMPTS,
         uploadKeepSeconds: 60,
+        keepSeconds: 60,
+        stepSeconds: 600,
+        stalledSeconds: 600,
       },
       log: silent,
       known: KNOWN,
@@ -178,6 +199,17 @@ class World {
         copy: async (from, to) => void this.objects.set(to, this.objects.get(from)!),
         put: async (key, body) => void this.objects.set(key, body),
         putStream: async (key, body) => void this.objects.set(key, await buffer(body)),
+        createMultipart: never,
+        presignParts: never,
+        listParts: never,
+        completeMultipart: never,
+        abortMultipart: never,
+        remove: never,
+        removeAll: async (prefix) => {
+          const under = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
+          for (const key of under) this.objects.delete(key);
+          return under.length;
+        },
       },
       work: {
         claimBatch: async (stage, known, batchId) =>
@@ -211,7 +243,7 @@ class World {
         },
         finishResults: async (_, files, counts) => {
           this.#settle('write_results');
-          expect(files.map((file) => file.kind)).toEqual(['all', 'errors', 'manifest']);
+          expect(files.map((file) => file.kind)).toEqual(KINDS);
           this.counts = counts;
         },
         fail: async (batchId, { code, message }) =>
@@ -222,12 +254,16 @@ class World {
         },
         chunkLines: async function* (this: World) {
           const none = { validationPart: null, succeeded: 2, failed: 0, invalid: 0 };
-          yield { number: 1, firstRecord: 1, records: 2, part: this.part, ...none };
+          const range = { number: 1, firstRecord: 1, records: 2, start: 4, end: 12, sha256: '' };
+          yield { range, repeatedIds: [], part: this.part, ...none };
         }.bind(this),
         reclaimExpired: never,
         exhausted: never,
         stuck: never,
         waitingWork: never,
+        stalled: never,
+        startRemovals: never,
+        finishRemoval: async () => this.#settle('remove'),
       },
     };
   }
@@ -258,6 +294,21 @@ describe('a ticket', () => {
     );
     expect(world.tickets).toEqual([]);
     expect(world.sessions).toBe(0);
+  });
+
+  test('to remove a batch: its objects go, and then its rows', async () => {
+    const world = new World();
+    world.objects.set(`batches/${BATCH}/input/l1`, Buffer.from('x'));
+    await world.serve('remove');
+    expect(world.did).toEqual(['claim remove', 'settle remove', 'advance b1']);
+    expect([...world.objects.keys()]).toEqual(['uploads/a1/u1']);
+  });
+
+  test('of a batch that goes in order: the next chunk gets a ticket, so that others have their turn', async () => {
+    const world = new World({ next: { process: one('process') } });
+    await world.serve('process');
+    expect(world.did.filter((what) => what.startsWith('claim'))).toEqual(['claim process']);
+    expect(world.tickets).toEqual([{ stage: 'process', batchId: BATCH }]);
   });
 
   test.each<[string, WorkWaiting[], Ticket[]]>([

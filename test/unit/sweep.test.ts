@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { BatchStatus } from '../../src/core/batch.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type { WorkWaiting } from '../../src/engine/ports/work-store.ts';
@@ -14,6 +15,7 @@ interface Found {
   waiting?: WorkWaiting[];
   /** Tickets that are in the queue already. */
   queued?: Partial<Record<Ticket['stage'], number>>;
+  stalled?: { batchId: string; status: BatchStatus }[];
 }
 
 /** Runs one sweep over what is given; answers everything that it did, in order. */
@@ -25,12 +27,17 @@ async function sweepOver(found: Found) {
     return answer;
   };
   const engine: Sweep = {
-    maxAttempts: 8,
+    settings: { maxAttempts: 8, stalledSeconds: 60 },
     log: silent,
+    uploads: { toRemove: async () => step('uploads', []), removed: async () => undefined },
+    objects: { removeAll: async () => 0, abortMultipart: async () => undefined },
+    idempotency: { forgetOld: async (most) => step(`forget ${most}`, 0) },
     work: {
       reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
       exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
       fail: async (batchId, { code, message }) => step(`fail ${batchId}: ${code}, ${message}`, undefined),
+      stalled: async (seconds) => step(`stalled for ${seconds}`, found.stalled ?? []),
+      startRemovals: async () => step('removals', 0),
       stuck: async () => step('stuck', found.stuck ?? []),
       advance: async (batchId) => step(`advance ${batchId}`, []),
       waitingWork: async () => step('waiting', found.waiting ?? []),
@@ -47,7 +54,16 @@ async function sweepOver(found: Found) {
 describe('a sweep', () => {
   test('takes its steps in order, when there is nothing too', async () => {
     const { did, tickets } = await sweepOver({});
-    expect(did).toEqual(['reclaim', 'exhausted after 8', 'stuck', 'waiting']);
+    expect(did).toEqual([
+      'reclaim',
+      'exhausted after 8',
+      'stalled for 60',
+      'stuck',
+      'removals',
+      'waiting',
+      'uploads',
+      'forget 1000',
+    ]);
     expect(tickets).toEqual([]);
   });
 
@@ -63,16 +79,31 @@ describe('a sweep', () => {
 
   test('moves on what nobody moved on, before it counts what waits', async () => {
     const { did } = await sweepOver({ stuck: ['b1', 'b2'] });
-    expect(did.slice(2)).toEqual(['stuck', 'advance b1', 'advance b2', 'waiting']);
+    expect(did.slice(3, 8)).toEqual(['stuck', 'advance b1', 'advance b2', 'removals', 'waiting']);
   });
 
-  test('a fault of one step is not swallowed: the next sweep comes anyway', async () => {
+  test('fails the batches that nobody works on', async () => {
+    const { did } = await sweepOver({ stalled: [{ batchId: 'b1', status: 'copied' }] });
+    expect(did).toContain(
+      'fail b1: stalled, no worker has done anything for the batch in copied for 60 seconds',
+    );
+  });
+
+  test('a fault of one step is not swallowed, and the others have their turn all the same', async () => {
+    const stuck = ['b1'];
+    const tickets: string[] = [];
     const broken = sweepOver({
-      get waiting(): WorkWaiting[] {
+      stuck,
+      get exhausted(): [] {
         throw new Error('the database is away');
+      },
+      get waiting(): WorkWaiting[] {
+        tickets.push('asked');
+        return [];
       },
     });
     await expect(broken).rejects.toThrow('the database is away');
+    expect(tickets).toEqual(['asked']);
   });
 });
 

@@ -1,19 +1,34 @@
-import type { StatusReason } from '../../core/batch.ts';
+import {
+  type BatchStatus,
+  type Execution,
+  isTerminal,
+  type OnInvalid,
+  type StatusReason,
+} from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
+import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
 import type { WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { findRepeatedIds } from './custom-ids.ts';
+import { startDeletion } from './delete-batch.ts';
+import { failureTally } from './failure-tally.ts';
 import { transaction } from './transaction.ts';
-import { enters, mayEnter } from './transition.ts';
+import { enters, mayEnter, releaseChunks } from './transition.ts';
 
 interface BatchState {
   id: string;
-  status: string;
-  stage: 'copy' | 'write_results' | null;
+  status: BatchStatus;
+  stage: WorkWaiting['stage'] | null;
   held: boolean;
-  onInvalid: 'reject' | 'skip';
+  onInvalid: OnInvalid;
+  dryRun: boolean;
+  stopAfter: StopAfter | null;
+  execution: Execution;
+  customId: string | null;
   fileFault: FileFault | null;
   chunkCount: number;
+  deleting: boolean;
 }
 
 /**
@@ -23,42 +38,94 @@ interface BatchState {
  * @returns the work that waits because of it
  */
 export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiting[]> {
-  if (await isUnderWay(sql, batchId)) return [];
-  return await transaction(sql, async (tx) => {
-    const [batch] = await tx<BatchState[]>`
-      select id, status, stage, lease is not null as held, on_invalid as "onInvalid", file_fault as "fileFault",
-        chunk_count as "chunkCount"
-      from batches where id = ${batchId} for update`;
-    if (batch === undefined) return [];
-    if (batch.stage !== null) return batch.held ? [] : [{ stage: batch.stage, batchId, tickets: 1 }];
+  const look = await lookAt(sql, batchId);
+  if (look === undefined) return [];
+  if (look.status === 'processing' && look.stopAfter !== null) {
+    const stopped = await stopAtLimit(sql, batchId, look.stopAfter);
+    if (stopped.length > 0) return stopped;
+  }
+  if (look.underWay) return nextInOrder(batchId, look);
+  return await transaction(sql, (tx) => advanceLocked(tx, batchId));
+}
 
-    if (batch.status === 'copied') {
-      await tx`update batches set ${enters(tx, 'validation_started')} where id = ${batchId}`;
-      const checked = await isSettled(tx, batchId);
-      return checked ? await judge(tx, batch) : [{ stage: 'validate', batchId, tickets: batch.chunkCount }];
-    }
-    if (batch.status === 'validating' && (await isSettled(tx, batchId))) return await judge(tx, batch);
-    if (batch.status === 'processing' && (await isSettled(tx, batchId))) {
-      await tx`
-        update batches set ${enters(tx, 'chunks_settled')}, stage = 'write_results', attempts = 0,
-          available_at = clock_timestamp()
-        where id = ${batchId}`;
-      return [{ stage: 'write_results', batchId, tickets: 1 }];
-    }
-    return [];
-  });
+/** The same, in a transaction of the caller's. */
+export async function advanceLocked(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
+  const [batch] = await tx<BatchState[]>`
+    select id, status, stage, lease is not null as held, on_invalid as "onInvalid", dry_run as "dryRun",
+      stop_after as "stopAfter", execution, custom_id as "customId", file_fault as "fileFault",
+      chunk_count as "chunkCount", delete_requested_at is not null as deleting
+    from batches where id = ${batchId} for update`;
+  if (batch === undefined) return [];
+  if (batch.deleting && isTerminal(batch.status)) return await startDeletion(tx, batchId);
+  if (batch.stage !== null) return batch.held ? [] : [{ stage: batch.stage, batchId, tickets: 1 }];
+  return await moveOn(tx, batch);
+}
+
+async function moveOn(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]> {
+  const { id: batchId } = batch;
+  if (batch.status === 'copied') {
+    await tx`update batches set ${enters(tx, 'validation_started')} where id = ${batchId}`;
+    const checked = await isSettled(tx, batchId);
+    return checked ? await judge(tx, batch) : [{ stage: 'validate', batchId, tickets: batch.chunkCount }];
+  }
+  if (batch.status === 'validating' && (await isSettled(tx, batchId))) return await judge(tx, batch);
+  if (batch.status === 'processing' && (await isSettled(tx, batchId))) {
+    await tx`update batches set ${enters(tx, 'chunks_settled')} where id = ${batchId}`;
+    return await writeResults(tx, batchId);
+  }
+  return [];
+}
+
+async function writeResults(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
+  await tx`
+    update batches set stage = 'write_results', attempts = 0, available_at = clock_timestamp(),
+      updated_at = clock_timestamp()
+    where id = ${batchId}`;
+  return [{ stage: 'write_results', batchId, tickets: 1 }];
+}
+
+interface Look {
+  status: BatchStatus;
+  stopAfter: StopAfter | null;
+  execution: Execution;
+  /** A chunk of the phase is not settled. */
+  underWay: boolean;
+  /** A chunk of the phase waits, and none runs. */
+  idle: boolean;
 }
 
 /**
  * Looked at without a lock, so that thousands of settlers do not queue for the batch's row: whoever sees an unsettled
  * chunk may go, since its settler comes by here after its own commit.
  */
-async function isUnderWay(sql: Sql, batchId: string): Promise<boolean> {
-  const [batch] = await sql`
-    select from batches b
-    where id = ${batchId} and status in ('validating', 'processing') and stage is null
-      and exists (select from chunks c where c.batch_id = b.id and c.status <> 'settled')`;
-  return batch !== undefined;
+async function lookAt(sql: Sql, batchId: string): Promise<Look | undefined> {
+  const [look] = await sql<Look[]>`
+    select status, stop_after as "stopAfter", execution,
+      status in ('validating', 'processing') and stage is null
+        and exists (select from chunks c where c.batch_id = b.id and c.status <> 'settled') as "underWay",
+      execution = 'serial' and not exists (
+        select from chunks c where c.batch_id = b.id and c.status = 'running') as idle
+    from batches b where id = ${batchId}`;
+  return look;
+}
+
+/** In the file's order each chunk follows from the one before it; otherwise all had their tickets at once. */
+function nextInOrder(batchId: string, look: Look): WorkWaiting[] {
+  const next = look.status === 'processing' && look.execution === 'serial' && look.idle;
+  return next ? [{ stage: 'process', batchId, tickets: 1 }] : [];
+}
+
+/** Ends a batch of which as many records failed as its client allows. Chunks that run at this moment do not settle. */
+async function stopAtLimit(sql: Sql, batchId: string, limit: StopAfter): Promise<WorkWaiting[]> {
+  const tally = await failureTally(sql, batchId);
+  if (tally === null || !isLimitReached(limit, tally)) return [];
+  await failBatch(sql, batchId, limitReached(limit, tally.failed));
+  return [{ stage: 'write_results', batchId, tickets: 1 }];
+}
+
+function limitReached(limit: StopAfter, failed: number): { code: BatchReasonCode; message: string } {
+  const message = `${failed} ${failed === 1 ? 'record has' : 'records have'} failed, and stop_after allows ${describeLimit(limit)}`;
+  return { code: 'failure_limit', message };
 }
 
 async function isSettled(tx: Transaction, batchId: string): Promise<boolean> {
@@ -67,23 +134,32 @@ async function isSettled(tx: Transaction, batchId: string): Promise<boolean> {
   return unsettled === undefined;
 }
 
-/** Every record is checked: either the chunks go on to processing, or the error report is written and that is all. */
+/**
+ * Every record is checked: either the chunks go on to processing, or the error report is written and that is all. The
+ * status follows when the report is there (finishResults): a terminal batch has its files.
+ */
 async function judge(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]> {
+  if (batch.customId !== null) await findRepeatedIds(tx, batch.id);
   const reason = await whyRejected(tx, batch);
-  if (reason === null) {
-    await tx`
-      update chunks set phase = 'process', status = 'waiting', attempts = 0, available_at = clock_timestamp(),
-        settled_at = null
-      where batch_id = ${batch.id}`;
-    await tx`update batches set ${enters(tx, 'validation_passed')} where id = ${batch.id}`;
-    return [{ stage: 'process', batchId: batch.id, tickets: batch.chunkCount }];
+  if (reason !== null) {
+    await tx`update batches set status_reason = ${tx.json({ ...reason })} where id = ${batch.id}`;
+    return await writeResults(tx, batch.id);
   }
-  // The status follows when the report is there (finishResults): a terminal batch has its files.
+  if (batch.stopAfter !== null) {
+    const tally = await failureTally(tx, batch.id);
+    if (tally !== null && isLimitReached(batch.stopAfter, tally)) {
+      await enterFailed(tx, batch.id, limitReached(batch.stopAfter, tally.failed));
+      return [{ stage: 'write_results', batchId: batch.id, tickets: 1 }];
+    }
+  }
+  if (batch.dryRun) return await writeResults(tx, batch.id);
   await tx`
-    update batches set status_reason = ${tx.json({ ...reason })}, stage = 'write_results', attempts = 0,
-      available_at = clock_timestamp(), updated_at = clock_timestamp()
-    where id = ${batch.id}`;
-  return [{ stage: 'write_results', batchId: batch.id, tickets: 1 }];
+    update chunks set phase = 'process', status = 'waiting', attempts = 0, available_at = clock_timestamp(),
+      settled_at = null
+    where batch_id = ${batch.id}`;
+  await tx`update batches set ${enters(tx, 'validation_passed')} where id = ${batch.id}`;
+  const tickets = batch.execution === 'serial' ? 1 : batch.chunkCount;
+  return [{ stage: 'process', batchId: batch.id, tickets }];
 }
 
 async function whyRejected(tx: Transaction, batch: BatchState): Promise<StatusReason | null> {
@@ -104,28 +180,26 @@ async function whyRejected(tx: Transaction, batch: BatchState): Promise<StatusRe
   };
 }
 
-/**
- * Ends a batch that cannot go on. The leases of its unsettled chunks go in the same transaction as the status, so
- * no chunk can settle after the result files say that it was not processed.
- */
+/** Ends a batch that cannot go on. */
 export async function failBatch(
   sql: Sql,
   batchId: string,
   reason: { code: BatchReasonCode; message: string },
 ): Promise<void> {
-  await transaction(sql, async (tx) => {
-    const failed = await tx<{ chunkCount: number }[]>`
-      update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json({ ...reason })},
-        lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
-        stage = case when chunk_count > 0 then 'write_results' end,
-        results = case when chunk_count = 0 then '[]'::jsonb end,
-        results_at = case when chunk_count = 0 then clock_timestamp() end
-      where id = ${batchId} and ${mayEnter(tx, 'failed')}
-      returning chunk_count as "chunkCount"`;
-    if (failed.length === 0) return;
-    await tx`
-      update chunks set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
-        lease_pid_started = null
-      where batch_id = ${batchId} and status = 'running'`;
-  });
+  await transaction(sql, (tx) => enterFailed(tx, batchId, reason));
+}
+
+async function enterFailed(
+  tx: Transaction,
+  batchId: string,
+  reason: { code: BatchReasonCode; message: string },
+): Promise<void> {
+  const failed = await tx`
+    update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json({ ...reason })},
+      lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
+      stage = case when chunk_count > 0 then 'write_results' end,
+      results = case when chunk_count = 0 then '[]'::jsonb end,
+      results_at = case when chunk_count = 0 then clock_timestamp() end
+    where id = ${batchId} and ${mayEnter(tx, 'failed')}`;
+  if (failed.count > 0) await releaseChunks(tx, batchId);
 }

@@ -1,90 +1,48 @@
-import { and, desc, eq, sql as fragment, inArray, isNull, lt, type SQL } from 'drizzle-orm';
-import type { BatchStatus, OnInvalid, StatusReason } from '../../core/batch.ts';
-import { RequestError } from '../../core/errors.ts';
-import type { BatchRow, BatchStore, NewBatch } from '../../engine/ports/request-stores.ts';
+import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, lt, type SQL } from 'drizzle-orm';
+import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
+import type { StopAfter } from '../../core/stop-after.ts';
+import type { BatchRow, BatchStore } from '../../engine/ports/request-stores.ts';
 import type { InputDescription, ResultFile } from '../../engine/ports/work-store.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
+import { batchFilter } from './batch-filters.ts';
+import { changeBatch } from './change-batch.ts';
 import type { Sql } from './connect.ts';
+import { createBatch } from './create-batch.ts';
 import type { Database } from './database.ts';
+import { requestDeletion } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
-import { batches, chunks } from './schema.ts';
-import { transaction } from './transaction.ts';
+import { batches, chunks, uploads } from './schema.ts';
 
-/** Statuses in which a batch still reads its upload. */
-const BEFORE_THE_COPY = ['new', 'copying'];
-
-/** `sql` serves the transaction: drizzle's own are postgres.js's `begin` (see transaction.ts). */
+/** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
 export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {
   return {
-    create: (batch) => faultsTold(() => createBatch(sql, batch)),
+    create: (batch, keep) => faultsTold(() => createBatch(sql, batch, keep)),
     find: async (accountId, id) => {
       const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
       const [row] = await faultsTold(() => selectBatches(db, own, 1));
       return row ?? null;
     },
-    list: (accountId, { limit, before }) => {
+    list: (accountId, { limit, before, filters = {} }) => {
       const older = before === undefined ? undefined : lt(batches.id, before);
-      return faultsTold(() => selectBatches(db, and(eq(batches.accountId, accountId), older), limit));
+      const wanted = and(eq(batches.accountId, accountId), older, batchFilter(filters));
+      return faultsTold(() => selectBatches(db, wanted, limit));
     },
+    change: (accountId, id, change) => faultsTold(() => changeBatch(sql, accountId, id, change)),
+    requestDeletion: (accountId, id) => faultsTold(() => requestDeletion(sql, accountId, id)),
   };
 }
 
-/** The upload's row is locked while it is decided who uses it: two requests at once cannot both win. */
-async function createBatch(sql: Sql, batch: NewBatch): Promise<BatchRow> {
-  return await transaction(sql, async (tx) => {
-    const [upload] = await tx<{ usedBy: string | null; expired: boolean }[]>`
-      select used_by as "usedBy", expires_at < now() as expired from uploads
-      where id = ${batch.uploadId} and account_id = ${batch.accountId} for update`;
-    if (upload === undefined)
-      throw new RequestError('handler_not_found', `there is no upload ${batch.uploadId}`);
-    if (upload.usedBy !== null) {
-      throw new RequestError('upload_used', `batch ${upload.usedBy} has used this upload up; make a new one`);
-    }
-    if (upload.expired) throw new RequestError('upload_expired', 'the upload has expired; make a new one');
-    const [other] = await tx<{ id: string }[]>`
-      select id from batches where upload_id = ${batch.uploadId} and status in ${tx(BEFORE_THE_COPY)}`;
-    if (other !== undefined) {
-      throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
-    }
-    const [created] = await tx<{ statuses: BatchRow['statuses']; createdAt: number }[]>`
-      insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
-        on_invalid, metadata, stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
-      values (${batch.id}, ${batch.accountId}, ${batch.uploadId}, ${batch.userName}, ${batch.operation},
-        ${batch.operationVersion}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)}, ${batch.onInvalid},
-        ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null}, ${batch.uploadKey}, ${batch.upload.etag},
-        ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
-          'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
-      returning statuses, extract(epoch from created_at)::float8 as "createdAt"`;
-    if (created === undefined) throw new Error(`batch ${batch.id} was not written`);
-    return newRow(batch, created);
-  });
-}
-
-/** A batch as it was just written, without a second look that could fail after the commit. */
-function newRow(batch: NewBatch, created: { statuses: BatchRow['statuses']; createdAt: number }): BatchRow {
-  return {
-    ...batch,
-    ...created,
-    status: 'new',
-    statusReason: null,
-    failedFrom: null,
-    hash: batch.statedHash ?? null,
-    settings: batch.settings,
-    uploadBytes: batch.upload.bytes,
-    read: null,
-    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
-    progressDone: 0,
-    phase: { settled: 0, recent: 0, since: null },
-    results: null,
-    resultsReady: false,
-    updatedAt: created.createdAt,
-  };
-}
-
+/** Tombstones are nobody's. */
 async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<BatchRow[]> {
-  const page = db
-    .$with('page')
-    .as(db.select().from(batches).where(where).orderBy(desc(batches.id)).limit(limit));
+  const page = db.$with('page').as(
+    db
+      .select({ ...getTableColumns(batches), filename: uploads.filename })
+      .from(batches)
+      .innerJoin(uploads, eq(uploads.id, batches.uploadId))
+      .where(and(isNull(batches.deletedAt), where))
+      .orderBy(desc(batches.id))
+      .limit(limit),
+  );
   const tally = db.$with('tally').as(
     db
       .select({
@@ -116,7 +74,7 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
   return rows.map((row) => toRow(row.page, row.tally));
 }
 
-type StoredBatch = typeof batches.$inferSelect;
+type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
 
 interface Tally {
   settled: number | null;
@@ -144,8 +102,16 @@ function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
     settings: stored.settings as Record<string, unknown>,
     mapping: stored.mapping as Record<string, string>,
     onInvalid: stored.onInvalid as OnInvalid,
+    dryRun: stored.dryRun,
+    stopAfter: stored.stopAfter as StopAfter | null,
+    execution: stored.execution as Execution,
+    customId: stored.customId,
+    priority: stored.priority,
+    resultsFormats: stored.resultsFormats as ResultsFormat[],
+    expiresAfter: stored.expiresAfter,
     uploadId: stored.uploadId,
     uploadBytes: stored.uploadBytes,
+    filename: stored.filename,
     read: stored.read as InputDescription | null,
     counts: {
       total,
@@ -161,7 +127,10 @@ function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
       since: statuses.at(-1)?.ts ?? null,
     },
     results: stored.results as ResultFile[] | null,
-    resultsReady: written,
+    resultsReady: written && stored.expiredAt === null,
+    expiresAt: stored.expiresAt === null ? null : stored.expiresAt.getTime() / 1000,
+    expired: stored.expiredAt !== null,
+    deleting: stored.deleteRequestedAt !== null,
     createdAt: stored.createdAt.getTime() / 1000,
     updatedAt: stored.updatedAt.getTime() / 1000,
   };

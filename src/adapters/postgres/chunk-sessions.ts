@@ -8,6 +8,7 @@ import type {
 } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { connect, type Sql, type Transaction } from './connect.ts';
+import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold, isConnectionLost } from './faults.ts';
 import { transaction } from './transaction.ts';
 
@@ -57,13 +58,17 @@ export class ChunkSessions {
 }
 
 async function settleValidation(session: Sql, claim: ChunkClaim, outcome: ValidationOutcome): Promise<void> {
-  const settled = await session`
-    update chunks set
-      status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
-      settled_at = clock_timestamp(), invalid = ${outcome.invalid}, validation_part = ${outcome.part},
-      file_fault = ${outcome.fileFault === null ? null : session.json({ ...outcome.fileFault })}
-    where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
-  if (settled.count === 0) throw lost(claim);
+  await transaction(session, async (tx) => {
+    const { batchId, range } = claim;
+    await insertCustomIds(tx, { batchId, number: range.number }, outcome.customIds);
+    const settled = await tx`
+      update chunks set
+        status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
+        settled_at = clock_timestamp(), invalid = ${outcome.invalid}, validation_part = ${outcome.part},
+        file_fault = ${outcome.fileFault === null ? null : tx.json({ ...outcome.fileFault })}
+      where batch_id = ${batchId} and number = ${range.number} and lease = ${claim.lease}`;
+    if (settled.count === 0) throw lost(claim);
+  });
 }
 
 async function settleProcessing(

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { BatchEvent, BatchStatus } from '../../core/batch.ts';
 import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';
@@ -9,9 +10,17 @@ type BatchClaimRow = Omit<BatchClaim, 'kind' | 'stage' | 'lease' | 'upload'> & {
   bytes: number;
 };
 
+/** What the first claim of a stage means to a batch in these statuses. */
+const STARTED_BY_CLAIM: { [Status in BatchStatus]?: BatchEvent } = {
+  new: 'copy_started',
+  processed: 'writing_started',
+  cancel: 'cancel_started',
+};
+
 /**
- * Claims the batch whose stage comes first: of the account with the fewest such stages under way, then the oldest.
- * The status that the stage stands for is entered in the same transaction.
+ * Claims the batch whose stage comes first: of the account with the fewest such stages under way, then by priority
+ * within the account, then the oldest. The status that the stage stands for is entered in the same transaction. Only
+ * copying needs the operation itself: what is written or removed, any worker can write or remove.
  */
 export async function claimBatch(
   sql: Sql,
@@ -22,30 +31,37 @@ export async function claimBatch(
 ): Promise<BatchClaim | null> {
   const lease = randomUUID();
   return await transaction(sql, async (tx) => {
-    const [picked] = await tx<{ id: string; status: string }[]>`
+    const [picked] = await tx<{ id: string; status: BatchStatus }[]>`
       with busy as (
         select account_id, count(*) as n from batches
-        where stage = ${stage} and lease is not null group by account_id)
-      select b.id, b.status from batches b left join busy on busy.account_id = b.account_id
-      where b.stage = ${stage} and b.lease is null and b.available_at <= clock_timestamp()
-        and (b.operation, b.operation_version) in (
-          select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
-        ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
-      order by coalesce(busy.n, 0), b.created_at, b.id
+        where stage = ${stage} and lease is not null group by account_id),
+      ready as (
+        select id, account_id, created_at,
+          row_number() over (partition by account_id order by priority desc, created_at, id) as place
+        from batches
+        where stage = ${stage} and lease is null and available_at <= clock_timestamp()
+          and (${stage} <> 'copy' or (operation, operation_version) in (
+            select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[])))
+          ${batchId === undefined ? tx`` : tx`and id = ${batchId}`})
+      select b.id, b.status from batches b join ready on ready.id = b.id
+        left join busy on busy.account_id = b.account_id
+      where b.stage = ${stage} and b.lease is null
+      order by coalesce(busy.n, 0), ready.place, ready.created_at, ready.id
       limit 1 for update of b skip locked`;
     if (picked === undefined) return null;
 
-    const event =
-      picked.status === 'new' ? 'copy_started' : picked.status === 'processed' ? 'writing_started' : null;
+    const event = STARTED_BY_CLAIM[picked.status];
     const [row] = await tx<BatchClaimRow[]>`
       update batches set
-        ${event === null ? tx`` : tx`${enters(tx, event)},`}
+        ${event === undefined ? tx`` : tx`${enters(tx, event)},`}
         lease = ${lease}, lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseSeconds}),
         attempts = attempts + 1
       where id = ${picked.id}
       returning id as "batchId", account_id as "accountId", operation, operation_version as "operationVersion",
-        status, mapping, stated_hash as "statedHash", upload_id as "uploadId", upload_key as "uploadKey",
-        upload_etag as etag, upload_bytes as bytes, attempts`;
+        status, mapping, custom_id as "customId", dry_run as "dryRun",
+        status_reason is not null as rejected, results_formats as "resultsFormats",
+        input_key as "inputKey", read, chunk_count as "chunkCount", total, stated_hash as "statedHash",
+        upload_id as "uploadId", upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     const { etag, bytes, ...rest } = row;
     return { kind: 'batch', stage, lease, ...rest, upload: { etag, bytes } };

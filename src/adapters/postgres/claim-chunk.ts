@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Execution } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type {
   ChunkClaim,
@@ -27,6 +28,8 @@ interface BatchPart {
   operationVersion: number;
   settings: Record<string, unknown>;
   onInvalid: 'reject' | 'skip';
+  customId: string | null;
+  execution: Execution;
   inputKey: string;
   read: InputDescription;
   chunkCount: number;
@@ -40,12 +43,14 @@ interface ChunkPart {
   end: number;
   sha256: string;
   fault: RecordFault | null;
+  repeatedIds: number[] | null;
   attempts: number;
 }
 
 /**
- * Claims a chunk on the session that will work on it: first the account with the fewest running chunks, then the
- * oldest batch, then the file's order. So no account waits for another, however long its batch is.
+ * Claims a chunk on the session that will work on it: first the account with the fewest running chunks, then by
+ * priority within the account, then the oldest batch, then the file's order. So no account waits for another, however
+ * long its batch is.
  */
 export async function claimChunk(
   session: Sql,
@@ -80,7 +85,7 @@ async function lookOnce(
         locked = true;
       } else {
         const lease = randomUUID();
-        const chunk = await takeChunk(tx, candidate, phase, lease, leaseSeconds);
+        const chunk = await takeChunk(tx, batch, phase, lease, leaseSeconds);
         if (chunk !== undefined) return claimOf(phase, lease, batch, chunk);
       }
       passedOver.push(candidate);
@@ -90,13 +95,15 @@ async function lookOnce(
 }
 
 function claimOf(phase: ChunkPhase, lease: string, batch: BatchPart, chunk: ChunkPart): ChunkClaim {
-  const { attempts, fault, ...range } = chunk;
+  const { attempts, fault, repeatedIds, ...range } = chunk;
+  const { execution: _order, ...rest } = batch;
   return {
     kind: 'chunk',
     phase,
     lease,
     attempts,
-    ...batch,
+    ...rest,
+    repeatedIds: repeatedIds ?? [],
     range: fault === null ? range : { ...range, fault },
   };
 }
@@ -108,27 +115,41 @@ async function nextCandidate(
   passedOver: string[],
   batchId?: string,
 ): Promise<string | undefined> {
+  const serial = inOrder(tx, phase);
   const [candidate] = await tx<{ id: string }[]>`
-    with busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id)
-    select b.id from batches b left join busy on busy.account_id = b.account_id
-    where b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null
-      and (b.operation, b.operation_version) in (
-        select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
-      and b.id <> all (${passedOver}::uuid[])
-      ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
-      and exists (
-        select from chunks c
-        where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp())
-    order by coalesce(busy.n, 0), b.created_at, b.id
+    with busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id),
+    ready as (
+      select b.id, b.account_id, b.created_at,
+        row_number() over (partition by b.account_id order by b.priority desc, b.created_at, b.id) as place
+      from batches b
+      where b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null
+        and (b.operation, b.operation_version) in (
+          select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
+        and b.id <> all (${passedOver}::uuid[])
+        ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
+        and exists (
+          select from chunks c
+          where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp()
+            and (b.execution = 'parallel' or ${serial})))
+    select ready.id from ready left join busy on busy.account_id = ready.account_id
+    order by coalesce(busy.n, 0), ready.place, ready.created_at, ready.id
     limit 1`;
   return candidate?.id;
+}
+
+/** Whether a waiting chunk `c` is the next in the file's order: all before it are settled. Checking needs no order. */
+function inOrder(tx: Transaction, phase: ChunkPhase) {
+  if (phase === 'validate') return tx`true`;
+  return tx`not exists (
+    select from chunks e where e.batch_id = c.batch_id and e.number < c.number and e.status <> 'settled')`;
 }
 
 /** Locked `for share` in its status, a batch cannot leave the phase before the claim is committed. */
 async function lockBatch(tx: Transaction, id: string, phase: ChunkPhase): Promise<BatchPart | undefined> {
   const [batch] = await tx<BatchPart[]>`
     select id as "batchId", account_id as "accountId", user_name as "userName", operation,
-      operation_version as "operationVersion", settings, on_invalid as "onInvalid", input_key as "inputKey", read,
+      operation_version as "operationVersion", settings, on_invalid as "onInvalid", custom_id as "customId", execution,
+      input_key as "inputKey", read,
       chunk_count as "chunkCount"
     from batches where id = ${id} and status = ${STATUS_OF_PHASE[phase]} and stage is null
     for share skip locked`;
@@ -137,7 +158,7 @@ async function lockBatch(tx: Transaction, id: string, phase: ChunkPhase): Promis
 
 async function takeChunk(
   tx: Transaction,
-  batchId: string,
+  { batchId, execution }: BatchPart,
   phase: ChunkPhase,
   lease: string,
   leaseSeconds: number,
@@ -149,10 +170,11 @@ async function takeChunk(
       lease_pid = pg_backend_pid(),
       lease_pid_started = (select backend_start from pg_stat_activity where pid = pg_backend_pid())
     where batch_id = ${batchId} and number = (
-      select number from chunks
+      select number from chunks c
       where batch_id = ${batchId} and phase = ${phase} and status = 'waiting' and available_at <= clock_timestamp()
+        and ${execution === 'serial' ? inOrder(tx, phase) : tx`true`}
       order by number limit 1 for update skip locked)
     returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
-      attempts`;
+      repeated_ids as "repeatedIds", attempts`;
   return chunk;
 }

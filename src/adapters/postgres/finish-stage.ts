@@ -1,4 +1,4 @@
-import type { Counts, StatusReason } from '../../core/batch.ts';
+import type { BatchEvent, Counts, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
 import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports/work-store.ts';
@@ -33,7 +33,10 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
         total = ${input.total}, chunk_count = ${input.chunks.length}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
-    await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
+    // A dry run leaves the upload for the batch that it was a trial of.
+    if (!claim.dryRun) {
+      await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
+    }
     // A file that is wrong as a whole is not checked any further: its chunks only say how many records there are.
     const status = input.fault === null ? 'waiting' : 'settled';
     for (let from = 0; from < input.chunks.length; from += CHUNKS_PER_INSERT) {
@@ -71,12 +74,7 @@ export async function finishResults(
   files: readonly ResultFile[],
   counts: Counts,
 ): Promise<void> {
-  const event =
-    claim.status === 'writing_results'
-      ? 'results_written'
-      : claim.status === 'validating'
-        ? 'validation_rejected'
-        : null;
+  const event = writtenIn(claim);
   const finished = await sql`
     update batches set
       ${event === null ? sql`updated_at = clock_timestamp()` : enters(sql, event)}, ${sql(NO_LEASE)},
@@ -86,6 +84,20 @@ export async function finishResults(
     where id = ${claim.batchId} and lease = ${claim.lease}
       and ${event === null ? sql`status = ${claim.status}` : mayEnter(sql, event)}`;
   if (finished.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+}
+
+/** What it means to a batch that its files are written; `null`: it is `failed` already, and stays so. */
+function writtenIn({ status, rejected }: BatchClaim): BatchEvent | null {
+  switch (status) {
+    case 'writing_results':
+      return 'results_written';
+    case 'cancelling':
+      return 'cancel_finished';
+    case 'validating':
+      return rejected ? 'validation_rejected' : 'dry_run_finished';
+    default:
+      return null;
+  }
 }
 
 function json(sql: Sql | Transaction, value: unknown) {

@@ -115,8 +115,8 @@ export const batches = pgTable(
     priority: integer('priority').notNull().default(0),
     /** Formats in which the results are written. */
     resultsFormats: jsonb('results_formats').notNull().default(['ndjson']),
-    /** Seconds from the terminal status until the objects are removed; null: as the deployment has it. */
-    expiresAfter: bigint('expires_after', { mode: 'number' }),
+    /** Seconds from the terminal status until the objects are removed. */
+    expiresAfter: count('expires_after').notNull().default(2_592_000),
     metadata: jsonb('metadata').notNull(),
     statedHash: sha256('stated_hash'),
     hash: sha256('hash'),

@@ -1,5 +1,8 @@
+import type { BatchStatus } from '../../core/batch.ts';
+import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
+import { mayEnter } from './transition.ts';
 
 const MOST_BATCHES = 200;
 const CHUNKS_PER_PAGE = 500;
@@ -12,11 +15,13 @@ export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
       order by available_at limit ${MOST_BATCHES})
     union all
     (select case status when 'validating' then 'validate' else 'process' end as stage, b.id as "batchId",
-        c.waiting::int as tickets
+        case when b.status = 'processing' and b.execution = 'serial' then 1 else c.waiting end as tickets
       from batches b cross join lateral (
-        select count(*) as waiting from chunks
-        where batch_id = b.id and status = 'waiting' and available_at <= clock_timestamp()) c
+        select count(*) filter (where status = 'waiting' and available_at <= clock_timestamp())::int as waiting,
+          count(*) filter (where status = 'running') as running
+        from chunks where batch_id = b.id and status <> 'settled') c
       where b.status in ('validating', 'processing') and b.stage is null and c.waiting > 0
+        and not (b.status = 'processing' and b.execution = 'serial' and c.running > 0)
       order by b.created_at limit ${MOST_BATCHES})`;
 }
 
@@ -44,7 +49,7 @@ export async function exhaustedBatches(
     union all
     (select id as "batchId", 'the step ' || stage as what from batches
       where stage is not null and lease is null and attempts >= ${maxAttempts}
-        and status in ('new', 'copying', 'validating', 'processed', 'writing_results')
+        and ${mayEnter(sql, 'failed')}
       limit ${MOST_BATCHES})`;
 }
 
@@ -52,13 +57,45 @@ export async function exhaustedBatches(
 export async function* chunkLines(sql: Sql, batchId: string): AsyncGenerator<ChunkLines> {
   let after = 0;
   while (true) {
-    const page = await sql<ChunkLines[]>`
-      select number, first_record as "firstRecord", records, part, validation_part as "validationPart",
-        succeeded, failed, invalid
+    const page = await sql<StoredChunk[]>`
+      select number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
+        repeated_ids as "repeatedIds", part, validation_part as "validationPart", succeeded, failed, invalid
       from chunks where batch_id = ${batchId} and number > ${after} order by number limit ${CHUNKS_PER_PAGE}`;
-    yield* page;
+    yield* page.map(toLines);
     const last = page.at(-1);
     if (last === undefined || page.length < CHUNKS_PER_PAGE) return;
     after = last.number;
   }
+}
+
+type StoredChunk = Omit<ChunkLines, 'range' | 'repeatedIds'> &
+  Omit<ChunkRange, 'fault'> & { fault: RecordFault | null; repeatedIds: number[] | null };
+
+function toLines(stored: StoredChunk): ChunkLines {
+  const { number, firstRecord, records, start, end, sha256, fault, repeatedIds, ...rest } = stored;
+  const range = { number, firstRecord, records, start, end, sha256 };
+  return { ...rest, range: fault === null ? range : { ...range, fault }, repeatedIds: repeatedIds ?? [] };
+}
+
+/**
+ * Batches that nobody has done anything for since `seconds`: no lease is held, no chunk has settled, no status was
+ * entered. Most often no worker knows their operation in the version that they pin. Those whose account has work under
+ * way only wait for their turn.
+ */
+export async function stalledBatches(
+  sql: Sql,
+  seconds: number,
+): Promise<{ batchId: string; status: BatchStatus }[]> {
+  return await sql<{ batchId: string; status: BatchStatus }[]>`
+    select id as "batchId", status from batches
+    where (${mayEnter(sql, 'failed')} or status in ('cancel', 'cancelling') or (status = 'deleting' and stage is not null))
+      and lease is null and updated_at < clock_timestamp() - make_interval(secs => ${seconds})
+      and not exists (select from chunks c where c.account_id = batches.account_id and c.status = 'running')
+      and not exists (
+        select from batches o where o.account_id = batches.account_id
+          and (o.lease is not null or o.updated_at > clock_timestamp() - make_interval(secs => ${seconds})))
+      and not exists (
+        select from chunks c
+        where c.batch_id = batches.id and c.settled_at > clock_timestamp() - make_interval(secs => ${seconds}))
+    order by updated_at limit ${MOST_BATCHES}`;
 }

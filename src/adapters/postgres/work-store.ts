@@ -3,10 +3,11 @@ import { advanceBatch, failBatch } from './advance-batch.ts';
 import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';
 import { connect, type Sql } from './connect.ts';
+import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
 import { giveBack, reclaimExpired, renewLeases } from './leases.ts';
-import { chunkLines, exhaustedBatches, stuckBatches, waitingWork } from './waiting-work.ts';
+import { chunkLines, exhaustedBatches, stalledBatches, stuckBatches, waitingWork } from './waiting-work.ts';
 
 export interface PostgresWorkStore extends WorkStore {
   close(): Promise<void>;
@@ -35,6 +36,7 @@ export function postgresWorkStore(options: {
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     finishResults: (claim, files, counts) => told(finishResults(sql, claim, files, counts)),
+    finishRemoval: (claim) => told(finishRemoval(sql, claim)),
     fail: (batchId, reason) => told(failBatch(sql, batchId, reason)),
     advance: (batchId) => told(advanceBatch(sql, batchId)),
     chunkLines: (batchId) => chunkLines(sql, batchId),
@@ -42,6 +44,8 @@ export function postgresWorkStore(options: {
     exhausted: (maxAttempts) => told(exhaustedBatches(sql, maxAttempts)),
     stuck: () => told(stuckBatches(sql)),
     waitingWork: () => told(waitingWork(sql)),
+    stalled: (seconds) => told(stalledBatches(sql, seconds)),
+    startRemovals: () => told(startRemovals(sql, leaseSeconds)),
     close: async () => {
       await Promise.all([sessions.close(), renewals.end({ timeout: 5 })]);
     },

@@ -7,7 +7,7 @@ import type { QueueBackend } from './bullmq-queue.ts';
 const SCHEMA = 'bullmq';
 
 /** Each worker holds one connection to LISTEN on; the others are for queries. */
-const LISTENERS = 4;
+const LISTENERS = 5;
 const QUERIES = 6;
 
 /** Creates BullMQ's tables or brings them up to date; safe to call from several processes at once. */
@@ -30,6 +30,8 @@ export function postgresBackend(databaseUrl: string, log: Log): QueueBackend {
     options: `-c search_path=${SCHEMA}`,
     keepAlive: true,
   });
+  // Each queue and each worker listens for its errors.
+  pool.setMaxListeners(0);
   pool.on('error', (error) => log.warn({ err: error }, 'an idle connection of the queue broke'));
   return {
     makeQueue: (name, options) => new Queue(name, { ...options, connection: pool }, createPostgresBackend),

@@ -1,6 +1,6 @@
 import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3';
+import { type S3Server, s3Client } from './client.ts';
 import { asFault, statusOf } from './faults.ts';
-import { type S3Server, s3Client } from './object-store.ts';
 
 /**
  * Makes the bucket if there is none.

@@ -1,4 +1,5 @@
 import { RetryableFault } from '../../core/errors.ts';
+import { ObjectChanged, ObjectGone, PartsRefused, UploadGone } from '../../engine/ports/object-store.ts';
 
 const NETWORK = new Set([
   'ECONNREFUSED',
@@ -9,6 +10,9 @@ const NETWORK = new Set([
   'EAI_AGAIN',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
+
+/** What S3 finds wrong with the list of parts that an upload is completed with. */
+const OF_PARTS = new Set(['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']);
 
 /** The HTTP status of an answer that the SDK turned into an error; `undefined` when there was no answer. */
 export function statusOf(error: unknown): number | undefined {
@@ -26,4 +30,21 @@ export function asFault(error: unknown): unknown {
     return new RetryableFault('the object store could not be reached', { cause: error });
   }
   return error;
+}
+
+/** What an error says about the object that the request was about. */
+export function aboutObject(key: string, error: unknown): unknown {
+  const status = statusOf(error);
+  if (status === 404) return new ObjectGone(key);
+  if (status === 412) return new ObjectChanged(key);
+  return asFault(error);
+}
+
+/** What an error says about an unfinished multipart upload. */
+export function aboutUpload(key: string, error: unknown): unknown {
+  const { name } = (error ?? {}) as { name?: string };
+  // Ceph says of an unknown upload that there is no such key.
+  if (name === 'NoSuchUpload' || name === 'NoSuchKey') return new UploadGone(key);
+  if (name !== undefined && OF_PARTS.has(name)) return new PartsRefused(key, name, { cause: error });
+  return asFault(error);
 }

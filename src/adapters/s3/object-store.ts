@@ -1,66 +1,41 @@
 import { Readable } from 'node:stream';
-import {
-  CopyObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { GetObjectCommand, HeadBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import {
   ObjectChanged,
-  ObjectGone,
-  type ObjectHead,
   type ObjectStore,
-  type PresignedRequest,
+  type ReadOptions,
+  UploadGone,
 } from '../../engine/ports/object-store.ts';
-import { asFault, statusOf } from './faults.ts';
+import { at, type Bucket, type S3Server, s3Client } from './client.ts';
+import { type CopyLimits, copyObject } from './copy.ts';
+import { aboutObject, asFault } from './faults.ts';
+import { head } from './head.ts';
+import { abortMultipart, completeMultipart, createMultipart, listParts } from './multipart.ts';
+import { type PartSize, partBytes } from './part-size.ts';
+import { presignGet, presignParts, presignPut } from './presign.ts';
+import { putStream } from './put-stream.ts';
+import { removeAll, removeObject } from './remove.ts';
 
-/** Which bucket of which server. */
-export interface S3Server {
-  endpoint?: string;
-  /** The address that clients see, where it differs: presigned URLs name it. */
-  publicEndpoint?: string;
-  region: string;
-  bucket: string;
-  /** Left out: the SDK's own chain (environment, profile, instance role). */
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-  /** After how long a server that neither answers nor closes is given up. */
-  silenceMs?: number;
-}
+export type { S3Server } from './client.ts';
 
 export interface S3Settings extends S3Server {
   /** How long presigned URLs are valid. */
   presignSeconds: number;
+  /** In place of S3's own limit, and of parts that are worth a request. */
+  copies?: CopyLimits;
+  /** How large the parts of streams are, in place of what suits S3. */
+  partBytes?: PartSize;
+  /** Keys in a page of a listing, in place of as many as S3 gives. */
+  pageKeys?: number;
 }
 
-/** Two parts of 8 MiB in flight: flat memory, and up to 80 GB in S3's 10,000 parts. */
-const PART_BYTES = 8 * 1024 * 1024;
-const PARTS_IN_FLIGHT = 2;
+/**
+ * Above the limit a copy is made of parts, several at once: S3 would take ten times as much in one request, but many
+ * servers say nothing before such a copy is done, which looks as if they were away.
+ */
+const COPIES: CopyLimits = { wholeBytes: 512 * 1024 ** 2, partBytes: 256 * 1024 ** 2 };
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const SILENCE_MS = 60_000;
-
-/** How long an aborted upload may take to remove what it has stored. */
-const CLEAN_UP_MS = 5_000;
-
-export function s3Client(settings: S3Server, endpoint = settings.endpoint): S3Client {
-  return new S3Client({
-    region: settings.region,
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-    ...(settings.credentials !== undefined && { credentials: settings.credentials }),
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: settings.silenceMs ?? SILENCE_MS,
-    },
-    // By default the SDK signs the checksum of an empty body into presigned PUTs, and sends trailing checksums that
-    // many servers other than AWS refuse.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
-}
+const PAGE_KEYS = 1000;
 
 export interface S3ObjectStore extends ObjectStore {
   /** @throws when the bucket does not answer */
@@ -70,87 +45,87 @@ export interface S3ObjectStore extends ObjectStore {
 
 /** Objects in one bucket of any server that speaks S3's protocol. */
 export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
-  const client = s3Client(settings);
-  const signer = s3Client(settings, settings.publicEndpoint ?? settings.endpoint);
-  const at = (key: string) => ({ Bucket: settings.bucket, Key: key });
+  const { presignSeconds: seconds, copies: limits = COPIES, pageKeys: page = PAGE_KEYS } = settings;
+  const streams = { partBytes: settings.partBytes ?? partBytes };
+  const bucket = { client: s3Client(settings), name: settings.bucket };
+  const signer = {
+    client: s3Client(settings, settings.publicEndpoint ?? settings.endpoint),
+    name: settings.bucket,
+    seconds,
+  };
 
   return {
-    presignPut: (key, bind) => presignPut(signer, settings, key, bind),
-
-    async presignGet(key, filename) {
-      const command = new GetObjectCommand({
-        ...at(key),
-        ResponseContentDisposition: `attachment; filename="${filename}"`,
-      });
-      const expiresAt = Date.now() + settings.presignSeconds * 1000;
-      const url = await getSignedUrl(signer, command, { expiresIn: settings.presignSeconds });
-      return { url, method: 'GET', headers: {}, expiresAt };
-    },
-
-    head: (key) => head(client, settings.bucket, key),
-
-    async read(key, { range, ifMatch, signal } = {}) {
-      try {
-        const response = await client.send(
-          new GetObjectCommand({
-            ...at(key),
-            ...(range !== undefined && { Range: `bytes=${range.start}-${range.end - 1}` }),
-            ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-          }),
-          { abortSignal: signal },
-        );
-        const body = response.Body as Readable;
-        if (ifMatch !== undefined && response.ETag !== undefined && response.ETag !== ifMatch) {
-          body.destroy();
-          throw new ObjectChanged(key);
-        }
-        return Readable.from(bodyOf(key, body, signal), { objectMode: false });
-      } catch (error) {
-        throw about(key, error);
-      }
-    },
-
-    async copy(from, to, source, signal) {
-      try {
-        await client.send(
-          new CopyObjectCommand({
-            ...at(to),
-            CopySource: `${settings.bucket}/${from.split('/').map(encodeURIComponent).join('/')}`,
-            CopySourceIfMatch: source.etag,
-          }),
-          { abortSignal: signal },
-        );
-      } catch (error) {
-        throw about(from, error);
-      }
-      await checkCopy(client, settings.bucket, from, to, source);
-    },
+    presignPut: (key, bind) => presignPut(signer, key, bind),
+    presignGet: (key, filename) => presignGet(signer, key, filename),
+    head: (key) => head(bucket, key),
+    read: (key, options = {}) => readObject(bucket, key, options),
+    copy: (from, to, source, options) => copyObject(bucket, from, to, source, { limits, ...options }),
 
     async put(key, body, { contentType, signal } = {}) {
+      const command = new PutObjectCommand({ ...at(bucket, key), Body: body, ContentType: contentType });
       try {
-        await client.send(new PutObjectCommand({ ...at(key), Body: body, ContentType: contentType }), {
-          abortSignal: signal,
-        });
+        await bucket.client.send(command, { abortSignal: signal });
       } catch (error) {
-        throw about(key, error);
+        throw aboutObject(key, error);
       }
     },
 
-    putStream: (key, body, options = {}) => putStream(client, { ...at(key), Body: body }, options),
+    putStream: (key, body, options = {}) => putStream(bucket, key, body, { ...options, ...streams }),
+
+    createMultipart: (key, options) => createMultipart(bucket, key, options),
+    presignParts: (key, uploadId, count) => presignParts(signer, key, uploadId, count),
+    listParts: (key, uploadId) => listParts(bucket, key, uploadId, page),
+
+    async completeMultipart(key, uploadId, parts) {
+      await completeMultipart(bucket, key, uploadId, parts);
+      // The ETag of the answer itself is empty on some servers.
+      const completed = await head(bucket, key);
+      if (completed === null) throw new UploadGone(key);
+      return completed;
+    },
+
+    abortMultipart: (key, uploadId, signal) => abortMultipart(bucket, key, uploadId, signal),
+    remove: (key, signal) => removeObject(bucket, key, signal),
+    removeAll: (prefix, { signal } = {}) => removeAll(bucket, prefix, { page, signal }),
 
     async ping() {
       try {
-        await client.send(new HeadBucketCommand({ Bucket: settings.bucket }));
+        await bucket.client.send(new HeadBucketCommand({ Bucket: settings.bucket }));
       } catch (error) {
         throw asFault(error);
       }
     },
 
     close() {
-      client.destroy();
-      signer.destroy();
+      bucket.client.destroy();
+      signer.client.destroy();
     },
   };
+}
+
+async function readObject(
+  bucket: Bucket,
+  key: string,
+  { range, ifMatch, signal }: ReadOptions,
+): Promise<Readable> {
+  try {
+    const response = await bucket.client.send(
+      new GetObjectCommand({
+        ...at(bucket, key),
+        ...(range !== undefined && { Range: `bytes=${range.start}-${range.end - 1}` }),
+        ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+      }),
+      { abortSignal: signal },
+    );
+    const body = response.Body as Readable;
+    if (ifMatch !== undefined && response.ETag !== undefined && response.ETag !== ifMatch) {
+      body.destroy();
+      throw new ObjectChanged(key);
+    }
+    return Readable.from(bodyOf(key, body, signal), { objectMode: false });
+  } catch (error) {
+    throw aboutObject(key, error);
+  }
 }
 
 /** The body of an answer, whose troubles on the way are told as those of a request are. */
@@ -158,109 +133,6 @@ async function* bodyOf(key: string, body: Readable, signal?: AbortSignal): Async
   try {
     yield* body as AsyncIterable<Buffer>;
   } catch (error) {
-    throw signal?.aborted ? signal.reason : about(key, error);
+    throw signal?.aborted ? signal.reason : aboutObject(key, error);
   }
-}
-
-async function presignPut(
-  signer: S3Client,
-  settings: S3Settings,
-  key: string,
-  bind: { bytes?: number; sha256?: string; contentType?: string },
-): Promise<PresignedRequest> {
-  const headers: Record<string, string> = {};
-  if (bind.bytes !== undefined) headers['content-length'] = String(bind.bytes);
-  if (bind.contentType !== undefined) headers['content-type'] = bind.contentType;
-  if (bind.sha256 !== undefined) {
-    headers['x-amz-checksum-sha256'] = Buffer.from(bind.sha256, 'hex').toString('base64');
-  }
-  const command = new PutObjectCommand({
-    Bucket: settings.bucket,
-    Key: key,
-    ContentLength: bind.bytes,
-    ContentType: bind.contentType,
-    ChecksumSHA256: headers['x-amz-checksum-sha256'],
-  });
-  const expiresAt = Date.now() + settings.presignSeconds * 1000;
-  const url = await getSignedUrl(signer, command, {
-    expiresIn: settings.presignSeconds,
-    // What is stated must be signed as a header: neither left out, as the SDK would, nor moved into the query.
-    signableHeaders: new Set(Object.keys(headers)),
-    unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
-  });
-  return { url, method: 'PUT', headers, expiresAt };
-}
-
-async function head(client: S3Client, bucket: string, key: string): Promise<ObjectHead | null> {
-  try {
-    const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    return { bytes: found.ContentLength ?? 0, etag: found.ETag ?? '' };
-  } catch (error) {
-    if (statusOf(error) === 404) return null;
-    throw asFault(error);
-  }
-}
-
-/** Some servers ignore `x-amz-copy-source-if-match`. ETags of multipart objects cannot be compared; lengths can. */
-async function checkCopy(
-  client: S3Client,
-  bucket: string,
-  from: string,
-  to: string,
-  source: ObjectHead,
-): Promise<void> {
-  const copied = await head(client, bucket, to);
-  const comparable = !source.etag.includes('-') && copied?.etag.includes('-') === false;
-  if (copied?.bytes !== source.bytes || (comparable && copied.etag !== source.etag)) {
-    throw new ObjectChanged(from);
-  }
-}
-
-async function putStream(
-  client: S3Client,
-  params: { Bucket: string; Key: string; Body: Readable },
-  { contentType, signal }: { contentType?: string; signal?: AbortSignal },
-): Promise<void> {
-  signal?.throwIfAborted();
-  const upload = new Upload({
-    client: abortingBodies(client, signal),
-    params: { ...params, ContentType: contentType },
-    partSize: PART_BYTES,
-    queueSize: PARTS_IN_FLIGHT,
-  });
-  // The library's own abort leaves the unfinished upload behind when the source is silent: a broken source does not.
-  let cleaningUp: NodeJS.Timeout | undefined;
-  let abort = () => {};
-  const givenUp = new Promise<never>((_resolve, reject) => {
-    abort = () => {
-      params.Body.destroy(signal?.reason);
-      cleaningUp = setTimeout(() => reject(signal?.reason), CLEAN_UP_MS);
-    };
-  });
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([upload.done(), givenUp]);
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : about(params.Key, error);
-  } finally {
-    clearTimeout(cleaningUp);
-    signal?.removeEventListener('abort', abort);
-  }
-}
-
-/**
- * The client as the library is to use it, which passes no signal on: a request with a body ends when the signal fires,
- * the small ones around it go through, so that an unfinished upload is known and removed.
- */
-function abortingBodies(client: S3Client, signal: AbortSignal | undefined): S3Client {
-  const send = (command: PutObjectCommand) =>
-    client.send(command, command.input.Body === undefined ? {} : { abortSignal: signal });
-  return Object.assign(Object.create(client) as S3Client, { send });
-}
-
-function about(key: string, error: unknown): unknown {
-  const status = statusOf(error);
-  if (status === 404) return new ObjectGone(key);
-  if (status === 412) return new ObjectChanged(key);
-  return asFault(error);
 }

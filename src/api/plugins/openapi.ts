@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
+import { Type } from 'typebox';
 import type { RequestErrorCode } from '../../core/errors.ts';
 import { introduction, TAGS } from '../introduction.ts';
 import { errorsOf, problemResponses } from '../problem-responses.ts';
@@ -67,11 +68,42 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
   const needs = permission === null ? 'Needs no key.' : `Needs the permission \`${permission}\`.`;
   return {
     ...schema,
+    ...(schema.querystring !== undefined && { querystring: named(schema.querystring as QuerySchema) }),
+    ...(route.config?.idempotencyKey === 'kept' && { headers: IDEMPOTENCY_KEY }),
     description: [schema.description, needs].filter(Boolean).join('\n\n'),
     ...(permission === null && { security: [] }),
     ...{ 'x-permission': permission },
     response: { ...problemResponses(errorsOf(route)), ...(schema.response as object) },
   };
+}
+
+const IDEMPOTENCY_KEY = Type.Object({
+  'Idempotency-Key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description:
+        'Of your choice, a UUID for example: for 24 hours the same request with the same key gets the same answer, and takes effect once.',
+    }),
+  ),
+});
+
+interface QuerySchema {
+  properties: Record<string, object>;
+  patternProperties?: Record<string, { title: string; description: string; examples: unknown[] }>;
+}
+
+/**
+ * Parameters that are known by a pattern only, under a name: OpenAPI has them as one object whose members stand in the
+ * query by themselves (`style: form`, `explode: true`, which need not be said).
+ */
+function named({ patternProperties = {}, ...schema }: QuerySchema): QuerySchema {
+  const properties = { ...schema.properties };
+  for (const [pattern, { title, description, examples, ...value }] of Object.entries(patternProperties)) {
+    const members = { propertyNames: { pattern }, additionalProperties: value };
+    properties[title] = { type: 'object', ...members, description, examples };
+  }
+  return { ...schema, properties };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { invalidRequest, RequestError } from '../../core/errors.ts';
 import { answerHeaders } from '../answer-headers.ts';
+import { checkIdempotencyKey } from '../idempotency.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,11 +27,10 @@ export function addRequestRules(app: FastifyInstance): void {
 
   app.addHook('preValidation', async (request) => {
     if (request.is404) return;
-    if (request.method === 'POST' && request.headers['idempotency-key'] !== undefined) {
-      const message =
-        'is not supported yet, so repeating this request could do its work twice; nothing was done. Send it without the header';
-      throw invalidRequest({ pointer: 'header:Idempotency-Key', code: 'unknown_header', message });
-    }
+    checkIdempotencyKey(request);
     if (request.body === undefined && request.routeOptions.config.optionalBody) request.body = {};
+    if (request.body !== undefined && request.routeOptions.schema?.body === undefined) {
+      throw invalidRequest({ pointer: '', code: 'not_allowed', message: 'must be left out here' });
+    }
   });
 }

@@ -1,27 +1,18 @@
 import { isTerminal } from '../../core/batch.ts';
+import type { BatchRow } from '../../engine/ports/request-stores.ts';
 import { submitBatch } from '../../engine/submit-batch.ts';
 import type { ApiServices } from '../api-services.ts';
 import { batchView } from '../batch-view.ts';
-import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { findBatch } from '../find-batch.ts';
+import { answerOnce, REPLAYED } from '../idempotency.ts';
 import { callerOf } from '../plugins/access.ts';
-import {
-  type Batch,
-  BatchesQuery,
-  type BatchPage,
-  BatchPageSchema,
-  BatchParams,
-  BatchSchema,
-} from '../schemas/batch.ts';
+import { type Batch, BatchParams, BatchSchema } from '../schemas/batch.ts';
 import { BatchRequestSchema } from '../schemas/batch-request.ts';
 import { answer, NoQuery, reference } from '../schemas/component.ts';
 import type { ApiInstance } from '../typed-instance.ts';
 
-const PAGE = 20;
-
 export function batchRoutes(app: ApiInstance, services: ApiServices): void {
   postBatch(app, services);
-  getBatches(app, services);
   getBatch(app, services);
 }
 
@@ -31,12 +22,14 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
     {
       config: {
         permission: 'create_batch',
+        idempotencyKey: 'kept',
         errors: [
           'handler_not_found',
           'upload_missing',
           'upload_used',
           'upload_in_use',
           'upload_expired',
+          'upload_invalidated',
           'file_too_large',
         ],
       },
@@ -45,47 +38,24 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
         tags: ['Batches'],
         summary: 'Run an operation on every record of an upload',
         description:
-          'Accepts the batch and answers at once; workers do the rest. The role of the caller must also allow the operation by its name. An upload makes one batch.',
+          'Accepts the batch and answers at once; workers do the rest. The role of the caller must also allow the operation by its name. An upload makes one batch, besides dry runs.',
         querystring: NoQuery,
         body: reference(BatchRequestSchema),
-        response: { 201: answer('The batch, in `new`', BatchSchema, { Location: 'Where the batch is.' }) },
+        response: {
+          201: answer('The batch, in `new`', BatchSchema, { Location: 'Where the batch is.', ...REPLAYED }),
+        },
       },
     },
-    async (request, reply): Promise<Batch> => {
-      const caller = callerOf(request);
-      const batch = batchView(await submitBatch(services, caller, request.body), Date.now() / 1000);
-      reply.code(201).header('location', batch.links.self);
-      return batch;
-    },
-  );
-}
-
-function getBatches(app: ApiInstance, services: ApiServices): void {
-  app.get(
-    '/batches',
-    {
-      config: { permission: 'get_batches' },
-      schema: {
-        operationId: 'listBatches',
-        tags: ['Batches'],
-        summary: 'List the batches of the account',
-        description: 'Newest first.',
-        querystring: BatchesQuery,
-        response: { 200: answer('A page of batches', BatchPageSchema) },
-      },
-    },
-    async (request): Promise<BatchPage> => {
-      const { limit = PAGE, cursor } = request.query;
-      // One more than asked for tells whether there is another page.
-      const rows = await services.batches.list(callerOf(request).accountId, {
-        limit: limit + 1,
-        ...(cursor !== undefined && { before: decodeCursor(cursor) }),
-      });
-      const now = Date.now() / 1000;
-      const items = rows.slice(0, limit).map((row) => batchView(row, now));
-      const last = rows.length > limit ? items.at(-1) : undefined;
-      return { items, next_cursor: last === undefined ? null : encodeCursor(last.batch) };
-    },
+    (request, reply): Promise<Batch> =>
+      answerOnce(
+        services,
+        [request, reply],
+        (row: BatchRow) => {
+          const body = batchView(row, Date.now() / 1000);
+          return { status: 201, headers: { location: body.links.self }, body };
+        },
+        (keep) => submitBatch(services, callerOf(request), request.body, keep),
+      ),
   );
 }
 

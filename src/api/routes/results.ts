@@ -1,8 +1,8 @@
-import { type BatchStatus, isTerminal } from '../../core/batch.ts';
+import { isTerminal } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
 import type { BatchRow } from '../../engine/ports/request-stores.ts';
-import type { ResultFile } from '../../engine/ports/work-store.ts';
+import type { ResultFile, ResultKind } from '../../engine/ports/work-store.ts';
 import type { ApiServices } from '../api-services.ts';
 import { milliseconds } from '../batch-view.ts';
 import { findBatch } from '../find-batch.ts';
@@ -18,13 +18,14 @@ export function resultRoutes(app: ApiInstance, services: ApiServices): void {
     {
       config: {
         permission: 'get_batch',
-        errors: ['batch_not_found', 'format_not_written', 'results_not_ready'],
+        errors: ['batch_not_found', 'format_not_written', 'results_not_ready', 'results_expired'],
       },
       schema: {
         operationId: 'getResults',
         tags: ['Batches'],
         summary: 'Get the result files',
-        description: 'Answers presigned URLs as soon as `results_ready` of the batch is true.',
+        description:
+          'Answers presigned URLs as soon as `results_ready` of the batch is true, and until its files are removed (`expires_ts`).',
         params: BatchParams,
         querystring: ResultsQuery,
         response: { 200: answer('The files', ResultFilesSchema) },
@@ -32,30 +33,35 @@ export function resultRoutes(app: ApiInstance, services: ApiServices): void {
     },
     async (request): Promise<ResultFiles> => {
       const row = await findBatch(services, callerOf(request).accountId, request.params.batch);
-      const files = chosenFiles(writtenFiles(row), request.query.format);
+      const files = chosenFiles(row, request.query.format);
       return { files: await Promise.all(files.map((file) => linkTo(services, row.id, file))) };
     },
   );
 }
 
 function writtenFiles(row: BatchRow): readonly ResultFile[] {
+  if (row.expired) {
+    throw new RequestError('results_expired', 'the result files were kept until expires_ts, and are removed');
+  }
   if (row.resultsReady && row.results !== null) return row.results;
-  const status = row.status as BatchStatus;
-  const why = isTerminal(status)
-    ? `the batch ended in ${status}, and no result files have been written for it`
-    : `the batch is in ${status}; ask again when its results_ready is true`;
+  const why = isTerminal(row.status)
+    ? `the batch ended in ${row.status}, and no result files have been written for it`
+    : `the batch is in ${row.status}; ask again when its results_ready is true`;
   throw new RequestError('results_not_ready', why);
 }
 
-/** The manifest tells of the other files, so it goes with every choice and is none itself. */
-function chosenFiles(files: readonly ResultFile[], format: string | undefined): readonly ResultFile[] {
+/** These go with every choice: the one tells of the other files, the other has the format of the input. */
+const OF_NO_CHOICE: readonly ResultKind[] = ['manifest', 'unprocessed'];
+
+function chosenFiles(row: BatchRow, format: string | undefined): readonly ResultFile[] {
+  const files = writtenFiles(row);
   if (format === undefined) return files;
-  const written = new Set<string>(files.filter(({ kind }) => kind !== 'manifest').map((file) => file.format));
-  if (!written.has(format)) {
-    const detail = `the results were not written as ${shortened(format)}; there is ${[...written].join(', ')}`;
+  const formats: readonly string[] = row.resultsFormats;
+  if (!formats.includes(format)) {
+    const detail = `the results were not written as ${shortened(format)}; there is ${formats.join(', ')}`;
     throw new RequestError('format_not_written', detail);
   }
-  return files.filter((file) => file.kind === 'manifest' || file.format === format);
+  return files.filter((file) => OF_NO_CHOICE.includes(file.kind) || file.format === format);
 }
 
 async function linkTo(

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { batchOptions, metadata, stopAfterRequest } from './batch-options.ts';
 import { component, dictionary, sha256, uuid } from './component.ts';
 
 export const BatchRequestSchema = component(
@@ -16,14 +17,7 @@ export const BatchRequestSchema = component(
           'SHA-256 of the file in lower-case hexadecimal. Should it differ, the batch ends in `hash_mismatch`.',
         ),
       ),
-      metadata: Type.Optional(
-        dictionary({
-          maxProperties: 64,
-          propertyNames: { pattern: '^[a-z_][0-9a-z_]{0,63}$' },
-          description:
-            'Kept with the batch and shown with it: at most 64 keys and 16 KiB. Values are any JSON.',
-        }),
-      ),
+      metadata: Type.Optional(metadata),
       mapping: Type.Optional(
         dictionary<string>(
           {
@@ -44,6 +38,17 @@ export const BatchRequestSchema = component(
           description: 'Settings of the operation; `GET /operations/{name}` has their schema and defaults.',
         }),
       ),
+      dry_run: Type.Optional(batchOptions.dry_run),
+      stop_after: Type.Optional(
+        stopAfterRequest(
+          'The batch ends in `failed` (`failure_limit`) when so many records have failed, and can be resumed with a higher limit. It may overshoot by the chunks that run. Null, or left out: no number of failures ends it.',
+        ),
+      ),
+      execution: Type.Optional(batchOptions.execution),
+      custom_id: Type.Optional(batchOptions.custom_id),
+      priority: Type.Optional(batchOptions.priority),
+      results_format: Type.Optional(batchOptions.results_format),
+      expires_after: Type.Optional(batchOptions.expires_after),
     },
     {
       additionalProperties: false,
@@ -55,6 +60,9 @@ export const BatchRequestSchema = component(
           metadata: { source: 'crm' },
           mapping: { 'E-Mail': 'email' },
           on_invalid: 'skip',
+          stop_after: { failures: 1000 },
+          custom_id: 'Personnel number',
+          results_format: ['ndjson', 'csv'],
         },
       ],
     },

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_STATUSES } from '../../core/batch.ts';
 import { batchExample } from './batch-example.ts';
+import { batchOptions, stopAfter } from './batch-options.ts';
 import { component, dictionary, nullable, reference, seconds, sha256, uuid } from './component.ts';
 
 const StatusReasonSchema = Type.Object(
@@ -54,15 +55,18 @@ const ProgressSchema = Type.Object(
 
 const ReadSchema = Type.Object(
   {
-    format: Type.String(),
+    format: Type.Enum(['csv', 'ndjson'], { description: 'Told by the content of the file.' }),
     encoding: Type.String(),
-    bom: Type.Boolean(),
-    delimiter: Type.String(),
-    quote: Type.String(),
-    header: Type.Boolean(),
+    bom: Type.Boolean({ description: 'Whether it begins with a byte order mark.' }),
+    delimiter: Type.Optional(Type.String({ description: 'Of CSV.' })),
+    quote: Type.Optional(Type.String({ description: 'Of CSV.' })),
+    header: Type.Optional(Type.Boolean({ description: 'Of CSV: whether the first row names the columns.' })),
     columns: Type.Array(
       Type.Object({
-        name: Type.String({ description: 'As the file has it.' }),
+        name: Type.String({
+          description:
+            'As the file has it. NDJSON: the keys of the first record, those of objects after a dot.',
+        }),
         field: nullable(Type.String({ description: 'The field that it fills; null: it is ignored.' })),
       }),
     ),
@@ -88,12 +92,28 @@ export const BatchSchema = component(
       counts: CountsSchema,
       progress: nullable(ProgressSchema),
       handler: uuid('The upload that it was made of.'),
+      filename: nullable(Type.String({ description: 'What the client called the file.' })),
       on_invalid: Type.Enum(['reject', 'skip']),
       mapping: dictionary<string>({}, Type.String()),
       settings: dictionary({ description: 'Of the operation, with its defaults filled in.' }),
+      dry_run: batchOptions.dry_run,
+      stop_after: stopAfter,
+      execution: batchOptions.execution,
+      custom_id: nullable(batchOptions.custom_id),
+      priority: batchOptions.priority,
+      results_format: batchOptions.results_format,
+      expires_after: batchOptions.expires_after,
       failed_from: nullable(Type.String({ description: 'Of `failed`: the status that it failed in.' })),
+      resumable: Type.Boolean({
+        description:
+          'Whether `PATCH` with `status: resume` lets it go on: of a batch in `failed` whose input is still there.',
+      }),
       read: nullable(ReadSchema),
       results_ready: Type.Boolean({ description: 'Whether the result files can be downloaded.' }),
+      expires_ts: nullable(seconds('When its files are removed; null while it is not terminal')),
+      deletion_requested: Type.Boolean({
+        description: 'Whether somebody asked for it to be deleted, which may have to wait for its end.',
+      }),
       links: Type.Object({ self: Type.String(), results: Type.String() }),
     },
     {
@@ -119,17 +139,5 @@ export const BatchPageSchema = component(
 );
 
 export type BatchPage = Static<typeof BatchPageSchema>;
-
-export const BatchesQuery = Type.Object(
-  {
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 100, description: 'How many at most; 20 when left out.' }),
-    ),
-    cursor: Type.Optional(
-      Type.String({ maxLength: 100, description: '`next_cursor` of the page before; opaque.' }),
-    ),
-  },
-  { additionalProperties: false },
-);
 
 export const BatchParams = Type.Object({ batch: uuid('Id of the batch.') });

@@ -1,12 +1,15 @@
 import { type Static, Type } from 'typebox';
+import { RESULTS_FORMATS } from '../../core/batch.ts';
 import { component, seconds, sha256 } from './component.ts';
 
 const ResultFileSchema = Type.Object({
   kind: Type.Enum(['all', 'succeeded', 'failed', 'unprocessed', 'errors', 'manifest'], {
     description:
-      '`all`: one line per record, in the order of the file. `errors`: those of the failed records. `manifest`: SHA-256 and counts of the other files.',
+      '`all`: one line per record, in the order of the file. `succeeded`, `failed`: the lines of those. `errors`: what is wrong with each failed record. `unprocessed`: the records that were not processed, as the input had them, so that they can be submitted again. `manifest`: SHA-256 and counts of the other files.',
   }),
-  format: Type.String({ description: '`ndjson`; of the manifest `json`.' }),
+  format: Type.Enum([...RESULTS_FORMATS, 'json'], {
+    description: 'Of `unprocessed` that of the input, of the manifest `json`.',
+  }),
   url: Type.String({ description: 'Presigned GET: needs no other credentials.' }),
   bytes: Type.Integer({ minimum: 0 }),
   sha256: sha256('Of the file, in lower-case hexadecimal.'),
@@ -48,7 +51,7 @@ export const ResultsQuery = Type.Object(
         minLength: 1,
         maxLength: 32,
         description:
-          'Only the files in this format, and the manifest. It chooses among the formats that were written; it converts nothing.',
+          'Only the files in this format, with the manifest and the `unprocessed` file. It chooses among the formats that were written (`results_format`); it converts nothing.',
       }),
     ),
   },

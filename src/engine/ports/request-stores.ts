@@ -1,6 +1,14 @@
-import type { BatchStatus, Counts, OnInvalid, StatusReason } from '../../core/batch.ts';
+import type {
+  BatchStatus,
+  Counts,
+  Execution,
+  OnInvalid,
+  ResultsFormat,
+  StatusReason,
+} from '../../core/batch.ts';
+import type { StopAfter } from '../../core/stop-after.ts';
 import type { ObjectHead } from './object-store.ts';
-import type { InputDescription, ResultFile } from './work-store.ts';
+import type { InputDescription, ResultFile, WorkWaiting } from './work-store.ts';
 
 export interface Upload {
   id: string;
@@ -9,10 +17,18 @@ export interface Upload {
   filename: string | null;
   size: number | null;
   hash: string | null;
+  /** How many parts it was made with; `null`: it takes a single PUT. */
+  partCount: number | null;
+  /** Of parts that are not one object yet. */
+  multipartId: string | null;
+  /** Seconds since the epoch, here and below. */
   createdAt: number;
   urlExpiresAt: number;
   expiresAt: number;
   usedBy: string | null;
+  /** When the client took it back. */
+  invalidatedAt: number | null;
+  removedAt: number | null;
 }
 
 export interface NewUpload {
@@ -23,32 +39,62 @@ export interface NewUpload {
   contentType?: string;
   size?: number;
   hash?: string;
+  partCount?: number;
   urlExpiresAt: number;
   keepSeconds: number;
 }
 
+export type RemovableUpload = Pick<Upload, 'id' | 'objectKey' | 'multipartId'>;
+
 export interface UploadStore {
-  create(upload: NewUpload): Promise<void>;
+  /** @throws {KeyTaken} */
+  create(upload: NewUpload, keep?: KeepAnswer<void>): Promise<void>;
+  /** The parts of an upload can be put from now on. `urlExpiresAt` in milliseconds. @throws {KeyTaken} */
+  openParts(
+    id: string,
+    parts: { multipartId: string; urlExpiresAt: number },
+    keep?: KeepAnswer<void>,
+  ): Promise<void>;
   find(accountId: string, id: string): Promise<Upload | null>;
+  /** Its parts are one object. @returns false: it was taken back or removed meanwhile, and so must be the object */
+  completed(id: string): Promise<boolean>;
+  /** Takes it back, also if that was done before. @throws {RequestError} handler_not_found, upload_in_use */
+  invalidate(accountId: string, id: string): Promise<RemovableUpload>;
+  /** Those whose objects nobody needs and nobody can write any more, the oldest first. */
+  toRemove(limit: number): Promise<RemovableUpload[]>;
+  removed(id: string): Promise<void>;
 }
 
-export interface NewBatch {
+/** What a client may ask of a batch besides its operation. */
+export interface BatchOptions {
+  settings: Record<string, unknown>;
+  mapping: Record<string, string>;
+  onInvalid: OnInvalid;
+  dryRun: boolean;
+  stopAfter: StopAfter | null;
+  execution: Execution;
+  /** The column whose value is repeated in the results. */
+  customId: string | null;
+  priority: number;
+  resultsFormats: readonly ResultsFormat[];
+  /** Seconds from the terminal status until the objects are removed. */
+  expiresAfter: number;
+  metadata: Record<string, unknown>;
+}
+
+export interface NewBatch extends BatchOptions {
   id: string;
   accountId: string;
   uploadId: string;
   userName: string;
   operation: string;
   operationVersion: number;
-  settings: Record<string, unknown>;
-  mapping: Record<string, string>;
-  onInvalid: OnInvalid;
-  metadata: Record<string, unknown>;
   statedHash?: string;
   uploadKey: string;
   upload: ObjectHead;
 }
 
-export interface BatchRow {
+export interface BatchRow extends BatchOptions {
   id: string;
   accountId: string;
   operation: string;
@@ -57,28 +103,106 @@ export interface BatchRow {
   failedFrom: BatchStatus | null;
   statuses: { status: BatchStatus; ts: number }[];
   hash: string | null;
-  metadata: Record<string, unknown>;
-  settings: Record<string, unknown>;
-  mapping: Record<string, string>;
-  onInvalid: OnInvalid;
   uploadId: string;
   uploadBytes: number;
+  /** What the client called the file. */
+  filename: string | null;
   read: InputDescription | null;
   counts: Counts;
   progressDone: number;
   /** Records whose check or processing is settled in the phase that runs, and in the last ten seconds. */
   phase: { settled: number; recent: number; since: number | null };
   results: ResultFile[] | null;
+  /** Whether the result files are there: written, and not removed since. */
   resultsReady: boolean;
+  /** When the objects are removed, in seconds since the epoch; `null` while the batch is not terminal. */
+  expiresAt: number | null;
+  /** Whether they have been. */
+  expired: boolean;
+  /** Whether somebody asked for it to be deleted. */
+  deleting: boolean;
   /** Seconds since the epoch. */
   createdAt: number;
   updatedAt: number;
 }
 
+/** An answer as it was given, to be given again to the same request. */
+export interface KeptAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+}
+
+/** Names a request that must not take effect twice (`Idempotency-Key`). */
+export interface RequestKey {
+  accountId: string;
+  route: string;
+  key: string;
+  /** Hex SHA-256 of what is asked. */
+  fingerprint: string;
+}
+
+/** With which answer a request is kept, in the transaction in which it takes effect. */
+export interface KeepAnswer<Made> {
+  request: RequestKey;
+  answer(made: Made): KeptAnswer;
+}
+
+/** Another request with the same key took effect first: nothing was done, its answer is there to be found. */
+export class KeyTaken extends Error {
+  constructor(key: string) {
+    super(`the Idempotency-Key ${key} is taken`);
+    this.name = 'KeyTaken';
+  }
+}
+
+export interface IdempotencyStore {
+  /** `null`: no request with this key was answered in the last 24 hours. */
+  find(request: RequestKey): Promise<{ fingerprint: string; answer: KeptAnswer } | null>;
+  /** Forgets what is older than 24 hours, so many at the most. */
+  forgetOld(most: number): Promise<number>;
+}
+
+export interface BatchFilters {
+  status?: BatchStatus;
+  operation?: string;
+  /** Seconds since the epoch: from, and before. */
+  createdFrom?: number;
+  createdBefore?: number;
+  /** All of them: the value as text. */
+  metadata?: Readonly<Record<string, string>>;
+  /** Found anywhere in the id, the file's name or the values of the metadata, whatever its case. */
+  search?: string;
+}
+
+/** What a PATCH asks for; all of it happens or nothing. */
+export interface BatchChange {
+  status?: 'cancel' | 'resume';
+  metadata?: Record<string, unknown>;
+  /** Goes with `resume`. `null`: no limit any more. */
+  stopAfter?: StopAfter | null;
+}
+
 export interface BatchStore {
-  /** Writes the batch in `new`, and answers it so. @throws {RequestError} upload_used, upload_in_use, upload_expired */
-  create(batch: NewBatch): Promise<BatchRow>;
+  /**
+   * Writes the batch in `new`, and answers it so.
+   * @throws {RequestError} upload_used, upload_in_use, upload_expired, upload_invalidated @throws {KeyTaken}
+   */
+  create(batch: NewBatch, keep?: KeepAnswer<BatchRow>): Promise<BatchRow>;
   find(accountId: string, id: string): Promise<BatchRow | null>;
   /** Newest first; `before` is the id of the last batch of the page before. */
-  list(accountId: string, page: { limit: number; before?: string }): Promise<BatchRow[]>;
+  list(
+    accountId: string,
+    page: { limit: number; before?: string; filters?: BatchFilters },
+  ): Promise<BatchRow[]>;
+  /**
+   * @returns the work that waits because of it
+   * @throws {RequestError} batch_not_found, not_cancellable, not_resumable, upload_used, upload_in_use, upload_expired
+   */
+  change(accountId: string, id: string, change: BatchChange): Promise<WorkWaiting[]>;
+  /**
+   * Records the wish, and acts on it as far as the status allows: cancels, or begins to delete. May be repeated.
+   * @throws {RequestError} batch_not_found
+   */
+  requestDeletion(accountId: string, id: string): Promise<{ status: BatchStatus; waiting: WorkWaiting[] }>;
 }

@@ -1,23 +1,18 @@
-import type { Counts, OnInvalid, Stage } from '../../core/batch.ts';
+import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
-import type { ColumnBinding } from '../../core/record.ts';
 import type { TransactionSql } from '../../core/sql.ts';
+import type { InputDescription } from '../../formats/description.ts';
 import type { ObjectHead } from './object-store.ts';
 
-/** What was read of an input; shown on the batch, and enough to read any chunk again. */
-export interface InputDescription extends ColumnBinding {
-  format: 'csv';
-  encoding: 'utf-8';
-  bom: boolean;
-  delimiter: string;
-  quote: string;
-  header: boolean;
-}
+export type { InputDescription };
+
+export type ResultKind = 'all' | 'succeeded' | 'failed' | 'unprocessed' | 'errors' | 'manifest';
 
 export interface ResultFile {
-  kind: 'all' | 'errors' | 'manifest';
-  format: 'ndjson' | 'json';
+  kind: ResultKind;
+  /** `json` is the manifest's. */
+  format: ResultsFormat | 'json';
   key: string;
   bytes: number;
   sha256: string;
@@ -25,7 +20,7 @@ export interface ResultFile {
 }
 
 /** The stages that lease the batch as a whole; the others lease its chunks. */
-export type BatchStage = 'copy' | 'write_results';
+export type BatchStage = 'copy' | 'write_results' | 'remove';
 
 /** A batch that this worker holds as a whole. */
 export interface BatchClaim {
@@ -37,8 +32,20 @@ export interface BatchClaim {
   accountId: string;
   operation: string;
   operationVersion: number;
-  status: string;
+  status: BatchStatus;
   mapping: Record<string, string>;
+  customId: string | null;
+  dryRun: boolean;
+  /** In `validating`: whether the file was found to be bad. */
+  rejected: boolean;
+  resultsFormats: readonly ResultsFormat[];
+  /** `null` until the file was copied. */
+  inputKey: string | null;
+  /** `null` also for a file that could not be read as a whole. */
+  read: InputDescription | null;
+  chunkCount: number;
+  /** `null` while the records are not counted. */
+  total: number | null;
   statedHash: string | null;
   uploadId: string;
   uploadKey: string;
@@ -58,6 +65,9 @@ export interface ChunkClaim {
   operationVersion: number;
   settings: Record<string, unknown>;
   onInvalid: OnInvalid;
+  customId: string | null;
+  /** Numbers of its records whose `custom_id` an earlier one has; known once all records are checked. */
+  repeatedIds: readonly number[];
   inputKey: string;
   read: InputDescription;
   chunkCount: number;
@@ -86,6 +96,16 @@ export interface ValidationOutcome {
   invalid: number;
   part: string | null;
   fileFault: RecordFault | null;
+  /** Of every record that has one, if the batch names a column for it. */
+  customIds: readonly CustomId[];
+}
+
+export interface CustomId {
+  record: number;
+  /** The first 16 bytes of the value's SHA-256. */
+  digest: Buffer;
+  /** Whether the record is good in all other respects. */
+  valid: boolean;
 }
 
 export interface ProcessingOutcome {
@@ -96,9 +116,8 @@ export interface ProcessingOutcome {
 
 /** Where a chunk's lines are, for the result files. */
 export interface ChunkLines {
-  number: number;
-  firstRecord: number;
-  records: number;
+  range: ChunkRange;
+  repeatedIds: readonly number[];
   part: string | null;
   validationPart: string | null;
   succeeded: number;
@@ -144,11 +163,7 @@ export interface WorkWaiting {
 }
 
 export interface WorkStore {
-  claimBatch(
-    stage: 'copy' | 'write_results',
-    known: KnownOperations,
-    batchId?: string,
-  ): Promise<BatchClaim | null>;
+  claimBatch(stage: BatchStage, known: KnownOperations, batchId?: string): Promise<BatchClaim | null>;
   openSession(): Promise<ChunkSession>;
   /** Extends leases; answers the tokens that are still held. */
   renew(leases: readonly LeaseRef[]): Promise<Set<string>>;
@@ -160,6 +175,8 @@ export interface WorkStore {
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
   finishResults(claim: BatchClaim, files: readonly ResultFile[], counts: Counts): Promise<void>;
+  /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */
+  finishRemoval(claim: BatchClaim): Promise<void>;
   /** The batch cannot go on: `failed`, with the leases of its unsettled chunks cleared in the same transaction. */
   fail(batchId: string, reason: { code: BatchReasonCode; message: string }): Promise<void>;
   /** Moves a batch on if everything of its phase is settled; answers the work that this made. */
@@ -175,4 +192,8 @@ export interface WorkStore {
   /** Batches whose phase is settled but that nobody moved on. */
   stuck(): Promise<string[]>;
   waitingWork(): Promise<WorkWaiting[]>;
+  /** Batches that nobody has done anything for since `seconds`, and that nobody holds a lease of. */
+  stalled(seconds: number): Promise<{ batchId: string; status: BatchStatus }[]>;
+  /** Begins to remove what is due: batches to be deleted that have ended, expired objects, old tombstones. */
+  startRemovals(): Promise<number>;
 }

@@ -1,4 +1,5 @@
-import { type CsvDialect, LF } from './dialect.ts';
+import { LF } from '../line-ends.ts';
+import type { CsvDialect } from './dialect.ts';
 
 const RECORD_START = 0;
 const CELL_START = 1;

@@ -10,6 +10,3 @@ export interface CsvDialect {
 
 /** Comma and double quote: RFC 4180, sections 2.4 and 2.5. */
 export const RFC_4180: CsvDialect = { delimiter: 0x2c, quote: 0x22 };
-
-export const LF = 0x0a;
-export const CR = 0x0d;

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { FileErrorCode, FileFault } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
+import { firstInvalidByte, invalidUtf8Message } from '../encoding.ts';
+import { RESERVED_NAMES } from '../reserved-names.ts';
 import type { CsvDialect } from './dialect.ts';
-import { firstInvalidByte, invalidUtf8Message } from './encoding.ts';
 import { readRow } from './read-row.ts';
 
-/** Names that would reach an object's prototype when cells become a record. */
-const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 /** A header beyond this is no table that a person or a program works with; it is kept with the batch and shown. */
 const MOST_COLUMNS = 16_384;
 const LONGEST_HEADER = 256 * 1024;
@@ -79,7 +78,9 @@ function repeatedName(header: readonly string[]): Problem {
 }
 
 function reservedName(header: readonly string[]): Problem {
-  const index = header.findIndex((name) => name.split('.').some((segment) => RESERVED.has(segment.trim())));
+  const index = header.findIndex((name) =>
+    name.split('.').some((segment) => RESERVED_NAMES.has(segment.trim())),
+  );
   if (index === -1) return undefined;
   const name = shortened(header[index] ?? '');
   return ['file_header_reserved', `Column ${index + 1} has the name "${name}", which is not allowed`];

@@ -1,107 +1,49 @@
-import { createHash } from 'node:crypto';
-import type { ChunkLimits, ChunkRange } from '../../core/chunk.ts';
+import type { ChunkLimits } from '../../core/chunk.ts';
 import type { FileFault } from '../../core/errors.ts';
+import { ChunkCutter } from '../chunk-cutter.ts';
+import { HeldRecord } from '../held-record.ts';
+import { CR } from '../line-ends.ts';
+import type { RecordIndex, RecordIndexer } from '../record-indexer.ts';
 import { BoundaryScanner } from './boundaries.ts';
-import { ChunkCutter } from './chunk-cutter.ts';
-import { CR, type CsvDialect } from './dialect.ts';
-import { foreignFormat, SNIFFED_BYTES } from './foreign.ts';
+import type { CsvDialect } from './dialect.ts';
 import { parseHeader } from './header.ts';
-import { HeldRow } from './held-row.ts';
 
-/** What the one pass over an uploaded CSV file found out. */
-export interface CsvIndex {
-  /** Hex SHA-256 of all bytes. */
-  sha256: string;
-  bytes: number;
-  /** Whether the file begins with a UTF-8 byte order mark, which is no part of the first name. */
-  bom: boolean;
-  /** The names of the first record, trimmed; null when there is none or it cannot be read. */
-  header: string[] | null;
-  /** Without the header row. */
-  records: number;
-  /** In the file's order, without overlap; only empty lines lie outside of them. */
-  chunks: ChunkRange[];
-  /** What is wrong with the file as a whole. Records and chunks are counted all the same, unless it is no CSV. */
-  fault?: FileFault;
-}
-
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * Hashes an upload and finds its records and chunks in one streaming pass (RFC 4180; empty lines are no records and
- * have no number). Holds offsets, the first `SNIFFED_BYTES` and the header row, whatever the size of the file.
+ * Finds the records and chunks of a CSV file in one streaming pass (RFC 4180; empty lines are no records and have no
+ * number). Holds offsets and the header row, whatever the size of the file.
  */
-export class CsvIndexer {
+export class CsvIndexer implements RecordIndexer {
   readonly #dialect: CsvDialect;
   readonly #limits: ChunkLimits;
-  readonly #sha256 = createHash('sha256');
+  /** Offset of the first byte that is scanned. */
+  readonly #start: number;
   readonly #scanner: BoundaryScanner;
   readonly #cutter: ChunkCutter;
-  #bytes = 0;
-  /** The first bytes, held until there are enough to tell what the file is; null once that is told. */
-  #head: Buffer | null = NO_BYTES;
-  #bom = false;
   /** Offset of the first byte that is not scanned yet. */
-  #scanned = 0;
+  #scanned: number;
   /** Offset of the line that is being scanned, and its first byte. */
-  #lineStart = 0;
+  #lineStart: number;
   #firstByte: number | undefined;
-  readonly #headerRow: HeldRow;
+  readonly #headerRow: HeldRecord;
   #headerDone = false;
   #header: string[] | null = null;
   #fault: FileFault | undefined;
 
-  constructor(options: { dialect: CsvDialect; limits: ChunkLimits }) {
+  /** @param options `start` is the offset of the first byte, after a byte order mark */
+  constructor(options: { dialect: CsvDialect; limits: ChunkLimits; start: number }) {
     this.#dialect = options.dialect;
     this.#limits = options.limits;
-    this.#headerRow = new HeldRow(options.limits.recordBytes);
+    this.#start = options.start;
+    this.#scanned = options.start;
+    this.#lineStart = options.start;
+    this.#headerRow = new HeldRecord(options.limits.recordBytes);
     this.#scanner = new BoundaryScanner(options.dialect);
     this.#cutter = new ChunkCutter(options.limits);
   }
 
-  /** Takes the next bytes of the file, as many as there are. They may be overwritten afterwards. */
-  push(piece: Uint8Array): void {
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    this.#sha256.update(bytes);
-    this.#bytes += bytes.length;
-    if (this.#head === null) {
-      this.#scan(bytes);
-      return;
-    }
-    const head = Buffer.concat([this.#head, bytes]);
-    if (head.length < SNIFFED_BYTES + BOM.length) this.#head = head;
-    else this.#begin(head);
-  }
-
-  /** The file is over. */
-  finish(): CsvIndex {
-    if (this.#head !== null) this.#begin(this.#head);
-    if (this.#fault?.code !== 'file_not_csv') this.#endOfFile();
-    return {
-      sha256: this.#sha256.digest('hex'),
-      bytes: this.#bytes,
-      bom: this.#bom,
-      header: this.#header,
-      records: this.#cutter.records,
-      chunks: this.#cutter.chunks,
-      ...(this.#fault && { fault: this.#fault }),
-    };
-  }
-
-  #begin(head: Buffer): void {
-    this.#head = null;
-    this.#bom = head.subarray(0, BOM.length).equals(BOM);
-    this.#scanned = this.#bom ? BOM.length : 0;
-    this.#lineStart = this.#scanned;
-    const text = head.subarray(this.#scanned);
-    const foreign = foreignFormat(text.subarray(0, SNIFFED_BYTES));
-    if (foreign) this.#fault = { ...foreign, offset: (foreign.offset ?? 0) + this.#scanned };
-    else this.#scan(text);
-  }
-
-  #scan(piece: Buffer): void {
-    if (this.#fault?.code === 'file_not_csv') return;
+  scan(piece: Buffer): void {
     const base = this.#scanned;
     this.#scanner.feed(piece);
     this.#cutter.open(piece, base);
@@ -114,6 +56,16 @@ export class CsvIndexer {
     else this.#headerRow.add(piece.subarray(Math.max(this.#lineStart - base, 0)));
   }
 
+  finish(): RecordIndex {
+    // The last piece is not ours any more, and all of it has been hashed.
+    this.#cutter.open(NO_BYTES, this.#scanned);
+    if (this.#lineStart < this.#scanned) this.#lastLine(this.#lineStart, this.#scanned);
+    this.#cutter.finish();
+    const { records, chunks } = this.#cutter;
+    if (records === 0) this.#fault ??= noRecords(this.#scanned, this.#headerDone);
+    return { columns: this.#header, records, chunks, ...(this.#fault && { fault: this.#fault }) };
+  }
+
   /** A line ends at offset `end`, after its LF. */
   #line(piece: Buffer, base: number, end: number): void {
     const start = this.#lineStart;
@@ -121,7 +73,7 @@ export class CsvIndexer {
     const size = end - start;
     const blank = size === 1 || (size === 2 && this.#byteAt(start, piece, base) === CR);
     if (this.#headerDone) {
-      if (blank) this.#cutter.blank(end);
+      if (blank) this.#cutter.blank(start, end);
       else this.#cutter.record(start, end);
     } else if (blank) {
       this.#headerRow.clear();
@@ -149,20 +101,12 @@ export class CsvIndexer {
     this.#fault = fault;
   }
 
-  #endOfFile(): void {
-    // The last piece is not ours any more, and all of it has been hashed.
-    this.#cutter.open(NO_BYTES, this.#scanned);
-    if (this.#lineStart < this.#scanned) this.#lastLine(this.#lineStart, this.#scanned);
-    this.#cutter.finish();
-    if (this.#cutter.records === 0) this.#fault ??= noRecords(this.#bytes, this.#headerDone);
-  }
-
   /** The last line has no LF: it may be a record all the same, or the remains of one. */
   #lastLine(start: number, end: number): void {
     const opened = this.#scanner.unclosedQuote;
     if (opened !== -1) {
       const record = this.#headerDone ? this.#cutter.nextRecord : 0;
-      const fault = unclosedQuote(record, opened + (this.#bom ? BOM.length : 0));
+      const fault = unclosedQuote(record, this.#start + opened);
       this.#fault ??= fault;
       if (this.#headerDone) this.#cutter.unreadable(start, end, fault);
     } else if (this.#headerDone) {

@@ -1,28 +1,19 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import type { ChunkLimits, RecordFault } from '../../core/chunk.ts';
+import { byteOffsets } from '../byte-offsets.ts';
+import { encodingFault } from '../encoding.ts';
+import { CR, LF } from '../line-ends.ts';
+import type { CellsRow, ChunkPlace, FaultyRow } from '../row.ts';
 import { BoundaryScanner } from './boundaries.ts';
-import { CR, type CsvDialect } from './dialect.ts';
-import { firstInvalidByte, invalidUtf8Message } from './encoding.ts';
+import type { CsvDialect } from './dialect.ts';
 import { readRow } from './read-row.ts';
 import { cellFault, mayHoldLargeCell, quoteFault } from './row-faults.ts';
 
-/**
- * One record: its cells exactly as they are in the file, quotes undone; or what is wrong with it and the offset in
- * bytes from the chunk's start where it begins. Good rows have no offset: finding it costs as much as reading them.
- */
-export type CsvRow =
-  | { cells: string[]; fault?: undefined; offset?: undefined }
-  | { fault: RecordFault; offset: number; cells?: undefined };
+export type CsvRow = CellsRow | FaultyRow;
 
-export interface ParseOptions {
+export interface ParseOptions extends ChunkPlace {
   dialect: CsvDialect;
   /** How many cells the header has. */
   columns: number;
-  /** Number of the chunk's first record. */
-  firstRecord: number;
-  /** Offset of the chunk in the file, in bytes: the faults that name a byte name it from the file's start. */
-  start: number;
-  limits: Pick<ChunkLimits, 'cellBytes'>;
 }
 
 /**
@@ -86,41 +77,37 @@ function readText(text: string, offset: number, options: ParseOptions, rows: Csv
 
 /** Some bytes are no UTF-8: each record is decoded by itself, and the broken ones are told. */
 function readDamaged(bytes: Buffer, options: ParseOptions, rows: CsvRow[]): void {
-  const scanner = new BoundaryScanner(options.dialect);
+  let start = 0;
+  for (const record of lines(bytes, options.dialect)) {
+    if (isUtf8(record)) {
+      readText(record.toString('utf8'), start, options, rows);
+    } else {
+      const number = options.firstRecord + rows.length;
+      rows.push({ fault: encodingFault(record, number, options.start + start), offset: start });
+    }
+    start += record.length;
+  }
+}
+
+/** The bytes of each record with its line end, as many as `parseCsvChunk` has rows. */
+export function csvSlices(bytes: Buffer, dialect: CsvDialect): Buffer[] {
+  return [...lines(bytes, dialect)].filter((line) => !isEmptyLine(line));
+}
+
+function* lines(bytes: Buffer, dialect: CsvDialect): Generator<Buffer> {
+  const scanner = new BoundaryScanner(dialect);
   scanner.feed(bytes);
   for (let start = 0; start < bytes.length; ) {
     const next = scanner.next();
     const end = next === -1 ? bytes.length : next;
-    const record = bytes.subarray(start, end);
-    if (isUtf8(record)) readText(record.toString('utf8'), start, options, rows);
-    else rows.push({ fault: encodingFault(record, start, rows.length, options), offset: start });
+    yield bytes.subarray(start, end);
     start = end;
   }
 }
 
-function encodingFault(record: Buffer, start: number, index: number, options: ParseOptions): RecordFault {
-  const at = firstInvalidByte(record);
-  return {
-    code: 'file_encoding',
-    message: invalidUtf8Message(record, at),
-    record: options.firstRecord + index,
-    offset: options.start + start + at,
-  };
-}
-
-/**
- * Turns positions in the text into offsets in bytes. Counts on from the last answer where it can, so that many
- * faulty rows in a chunk cost one pass over it.
- */
-function byteOffsets(text: string, offset: number): (at: number) => number {
-  let known = 0;
-  let bytes = offset;
-  return (at) => {
-    if (at >= known) bytes += Buffer.byteLength(text.slice(known, at));
-    else bytes -= Buffer.byteLength(text.slice(at, known));
-    known = at;
-    return bytes;
-  };
+function isEmptyLine(line: Buffer): boolean {
+  if (line.at(-1) !== LF) return false;
+  return line.length === 1 || (line.length === 2 && line[0] === CR);
 }
 
 function indexOrEnd(text: string, what: string, from: number): number {

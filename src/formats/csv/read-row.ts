@@ -1,4 +1,5 @@
-import { CR, type CsvDialect, LF } from './dialect.ts';
+import { CR, LF } from '../line-ends.ts';
+import type { CsvDialect } from './dialect.ts';
 
 /** One row as read from text; positions are UTF-16 units in that text. */
 export interface ReadRow {
@@ -13,7 +14,7 @@ export interface ReadRow {
 
 /**
  * Reads the row that begins at `start`, by the rules of `BoundaryScanner`. A lone CR is data; a CR before the LF that ends the
- * row is not. Cells after a misplaced quote are a guess and only good to find the row's end.
+ * row is not. A cell with a misplaced quote is as the text has it, and the cells after it are a guess.
  */
 export function readRow(text: string, start: number, dialect: CsvDialect): ReadRow {
   const row: ReadRow = { cells: [], end: start, misplacedIn: 0, unclosedAt: -1 };
@@ -55,10 +56,15 @@ function readQuoted(text: string, from: number, dialect: CsvDialect, row: ReadRo
     row.cells.push(text.slice(from + 1));
     return text.length;
   }
+  const end = endOfPlain(text, close + 1, dialect);
+  const last = contentEnd(text, end);
+  if (last > close + 1) {
+    row.cells.push(text.slice(from, last));
+    if (row.misplacedIn === 0) row.misplacedIn = row.cells.length;
+    return end;
+  }
   const value = text.slice(from + 1, close);
   row.cells.push(doubled ? value.replaceAll(quote + quote, quote) : value);
-  const end = endOfPlain(text, close + 1, dialect);
-  if (row.misplacedIn === 0 && contentEnd(text, end) > close + 1) row.misplacedIn = row.cells.length;
   return end;
 }
 

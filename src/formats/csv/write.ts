@@ -8,9 +8,10 @@ const NEEDS_QUOTES = /[",\r\n]/;
  */
 export function csvLine(cells: readonly string[]): string {
   if (cells.length === 1 && cells[0] === '') return '""\r\n';
-  return `${cells.map(quoted).join(',')}\r\n`;
+  return `${cells.map(csvCell).join(',')}\r\n`;
 }
 
-function quoted(cell: string): string {
+/** A cell as it stands in a row. */
+function csvCell(cell: string): string {
   return NEEDS_QUOTES.test(cell) || cell.startsWith('\uFEFF') ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

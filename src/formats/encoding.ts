@@ -1,3 +1,5 @@
+import type { RecordFault } from '../core/chunk.ts';
+
 /** Bytes that Windows-1252 gives no character. */
 const NOT_IN_WINDOWS_1252 = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
 
@@ -54,4 +56,10 @@ function seemsWindows1252(bytes: Uint8Array): boolean {
     if (NOT_IN_WINDOWS_1252.includes(byte) || characterLength(bytes, at) > 1) return false;
   }
   return true;
+}
+
+/** What is wrong with a record that is no UTF-8, which begins at `offset` of the file. */
+export function encodingFault(bytes: Uint8Array, record: number, offset: number): RecordFault {
+  const at = firstInvalidByte(bytes);
+  return { code: 'file_encoding', message: invalidUtf8Message(bytes, at), record, offset: offset + at };
 }

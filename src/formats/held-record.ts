@@ -1,5 +1,5 @@
-/** Copies of the pieces of one row, given up as soon as they are more than a limit. */
-export class HeldRow {
+/** Copies of the pieces of one record, given up as soon as they are more than a limit. */
+export class HeldRecord {
   readonly #limit: number;
   #parts: Buffer[] = [];
   #bytes = 0;
@@ -20,10 +20,10 @@ export class HeldRow {
     this.#bytes = 0;
   }
 
-  /** The whole row, null when it was over the limit. Holds nothing afterwards. */
+  /** The whole record, null when it was over the limit. Holds nothing afterwards. */
   take(): Buffer | null {
-    const row = this.#bytes > this.#limit ? null : Buffer.concat(this.#parts);
+    const record = this.#bytes > this.#limit ? null : Buffer.concat(this.#parts);
     this.clear();
-    return row;
+    return record;
   }
 }

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ChunkLimits, ChunkRange, RecordFault } from '../../core/chunk.ts';
+import type { ChunkLimits, ChunkRange, RecordFault } from '../core/chunk.ts';
 
 /** A record that goes on after the end of the piece. Its bytes are gone; only their hashes are kept. */
 interface CutRecord {
@@ -15,7 +15,7 @@ interface CutRecord {
  * a record that is cut by the end of a piece is kept both ways.
  *
  * All offsets are bytes from the start of the file, and records are told in order. Chunks do not overlap; what lies
- * between two of them is only empty lines.
+ * between two of them is only blank lines.
  */
 export class ChunkCutter {
   readonly chunks: ChunkRange[] = [];
@@ -54,9 +54,11 @@ export class ChunkCutter {
     this.#extend(end);
   }
 
-  /** An empty line ends at `end`: the open chunk, if there is one, takes its bytes. */
-  blank(end: number): void {
-    if (this.#hash) {
+  /** A blank line of the bytes `[start, end)`: the open chunk, if there is one, takes them, unless they are too many. */
+  blank(start: number, end: number): void {
+    if (end - start > this.#limits.recordBytes) {
+      this.#close(this.#end);
+    } else if (this.#hash) {
       this.#takeCut();
       this.#extend(end);
     }

@@ -1,0 +1,103 @@
+import { type BatchStatus, isTerminal, TERMINAL_STATUSES } from '../../core/batch.ts';
+import { LeaseLost, RequestError } from '../../core/errors.ts';
+import type { BatchClaim, WorkWaiting } from '../../engine/ports/work-store.ts';
+import { cancelBatch } from './cancel-batch.ts';
+import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
+import { enters, mayEnter, releaseChunks } from './transition.ts';
+
+const MOST_AT_ONCE = 100;
+
+/** A client's PUT or a worker that does not know yet that its lease is over may write for so long after the end. */
+const TOMBSTONE_SECONDS = 3600;
+
+/**
+ * Records the wish, in one transaction with what it leads to at once: a batch that runs is cancelled, one that has
+ * ended begins to be removed, and one that can do neither follows when it ends (advanceBatch, and the sweep).
+ * @throws {RequestError} batch_not_found
+ */
+export async function requestDeletion(
+  sql: Sql,
+  accountId: string,
+  batchId: string,
+): Promise<{ status: BatchStatus; waiting: WorkWaiting[] }> {
+  return await transaction(sql, async (tx) => {
+    const [batch] = await tx<{ status: BatchStatus }[]>`
+      update batches set delete_requested_at = coalesce(delete_requested_at, clock_timestamp())
+      where id = ${batchId} and account_id = ${accountId} returning status`;
+    if (batch === undefined) {
+      throw new RequestError('batch_not_found', 'there is no batch with this id in the account');
+    }
+    if (isTerminal(batch.status)) return { status: 'deleting', waiting: await startDeletion(tx, batchId) };
+    const cancelled = await cancelBatch(tx, batchId);
+    return cancelled === null
+      ? { status: batch.status, waiting: [] }
+      : { status: 'cancel', waiting: cancelled };
+  });
+}
+
+/** Enters `deleting`. Whoever still writes results for the batch has lost its lease with that. */
+export async function startDeletion(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
+  const started = await tx`
+    update batches set ${enters(tx, 'delete_started')}, stage = 'remove', lease = null, lease_expires_at = null,
+      attempts = 0, available_at = clock_timestamp()
+    where id = ${batchId} and ${mayEnter(tx, 'delete_started')}`;
+  if (started.count === 0) return [];
+  await releaseChunks(tx, batchId);
+  return [{ stage: 'remove', batchId, tickets: 1 }];
+}
+
+/**
+ * Begins to remove what is due; bounded, and harmless on all workers at once.
+ * @returns how many batches it has begun with
+ */
+export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<number> {
+  const wished = await sql<{ id: string }[]>`
+    select id from batches
+    where delete_requested_at is not null and status in ${sql(TERMINAL_STATUSES)} limit ${MOST_AT_ONCE}`;
+  for (const { id } of wished) await transaction(sql, (tx) => startDeletion(tx, id));
+  const due = await sql`
+    update batches set stage = 'remove', attempts = 0, available_at = clock_timestamp()
+    where id in (
+      select id from batches
+      where stage is null and expires_at < clock_timestamp() and expired_at is null
+        and status in ${sql(TERMINAL_STATUSES)}
+      limit ${MOST_AT_ONCE} for update skip locked)`;
+  const tombstones = await sql`
+    update batches set stage = 'remove', attempts = 0, available_at = clock_timestamp()
+    where id in (
+      select id from batches
+      where stage is null and status = 'deleting'
+        and deleted_at < clock_timestamp() - make_interval(secs => ${leaseSeconds + TOMBSTONE_SECONDS})
+      limit ${MOST_AT_ONCE} for update skip locked)`;
+  return wished.length + due.count + tombstones.count;
+}
+
+/**
+ * The objects are gone. A batch that is deleted leaves a tombstone, so that what is written late is found and removed
+ * once more; a tombstone whose time is over leaves nothing; one that had only expired stays, without its chunks.
+ */
+export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> {
+  await transaction(sql, async (tx) => {
+    const [batch] = await tx<{ deleted: boolean }[]>`
+      select deleted_at is not null as deleted from batches
+      where id = ${claim.batchId} and lease = ${claim.lease} and status = ${claim.status} for update`;
+    if (batch === undefined) throw new LeaseLost(`batch ${claim.batchId}`);
+    await tx`delete from custom_ids where batch_id = ${claim.batchId}`;
+    await tx`delete from chunks where batch_id = ${claim.batchId}`;
+    if (batch.deleted) {
+      await tx`delete from batches where id = ${claim.batchId}`;
+    } else if (claim.status === 'deleting') {
+      await tx`
+        update batches set deleted_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
+          settings = '{}', mapping = '{}', metadata = '{}', read = null, file_fault = null, results = null,
+          status_reason = null, input_key = null
+        where id = ${claim.batchId}`;
+    } else {
+      await tx`
+        update batches set expired_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
+          input_key = null
+        where id = ${claim.batchId}`;
+    }
+  });
+}

@@ -1,0 +1,76 @@
+import { type BatchStatus, type Execution, RESUMING, type StatusReason } from '../../core/batch.ts';
+import { isFinal, RequestError } from '../../core/errors.ts';
+import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
+import type { WorkWaiting } from '../../engine/ports/work-store.ts';
+import { advanceLocked } from './advance-batch.ts';
+import type { Transaction } from './connect.ts';
+import { failureTally } from './failure-tally.ts';
+import { enters } from './transition.ts';
+import { checkUploadFree } from './upload-lock.ts';
+
+export interface FailedBatch {
+  id: string;
+  status: BatchStatus;
+  statusReason: StatusReason | null;
+  failedFrom: keyof typeof RESUMING | null;
+  stopAfter: StopAfter | null;
+  execution: Execution;
+  uploadId: string;
+  expired: boolean;
+  deleting: boolean;
+}
+
+/**
+ * Lets a failed batch, whose row the caller has locked, go on where it failed; what has settled stays settled. The
+ * result files that tell of the failure count no more.
+ * @param stopAfter the new limit of failures; `undefined`: the one it has
+ * @throws {RequestError} not_resumable, upload_used, upload_in_use, upload_expired, upload_invalidated
+ */
+export async function resumeBatch(
+  tx: Transaction,
+  batch: FailedBatch,
+  stopAfter: StopAfter | null | undefined,
+): Promise<WorkWaiting[]> {
+  const from = checkResumable(batch);
+  const limit = stopAfter === undefined ? batch.stopAfter : stopAfter;
+  await checkLimit(tx, batch, limit);
+  const event = RESUMING[from];
+  if (event === 'copy_resumed') await checkUploadFree(tx, batch.uploadId, batch.id);
+  const stage = event === 'copy_resumed' ? 'copy' : event === 'writing_resumed' ? 'write_results' : null;
+  await tx`
+    update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,
+      available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null, results_at = null,
+      stop_after = ${limit === null ? null : tx.json({ ...limit })}
+    where id = ${batch.id}`;
+  const waiting = await tx`
+    update chunks set attempts = 0, available_at = clock_timestamp()
+    where batch_id = ${batch.id} and status = 'waiting'`;
+  if (stage !== null) return [{ stage, batchId: batch.id, tickets: 1 }];
+  if (event === 'validation_resumed') return await advanceLocked(tx, batch.id);
+  const tickets = batch.execution === 'serial' ? 1 : waiting.count;
+  return [{ stage: 'process', batchId: batch.id, tickets }];
+}
+
+function checkResumable(batch: FailedBatch): keyof typeof RESUMING {
+  const no = (why: string) => new RequestError('not_resumable', why);
+  if (batch.status !== 'failed' || batch.failedFrom === null) {
+    throw no(`the batch is in ${batch.status}; only a failed one can be resumed`);
+  }
+  if (batch.deleting) throw no('the batch is to be deleted');
+  if (batch.expired) throw no('the files of the batch have expired and were removed');
+  if (isFinal(batch.statusReason)) {
+    throw no(`it failed with ${batch.statusReason?.code}: what it would go on with is not there any more`);
+  }
+  return batch.failedFrom;
+}
+
+/** A batch that goes on with a limit that it has reached already would fail again at once. */
+async function checkLimit(tx: Transaction, batch: FailedBatch, limit: StopAfter | null): Promise<void> {
+  if (limit === null) return;
+  const tally = await failureTally(tx, batch.id);
+  if (tally === null || !isLimitReached(limit, tally)) return;
+  throw new RequestError(
+    'not_resumable',
+    `${tally.failed} records have failed, which is the limit (${describeLimit(limit)}) or more: send a higher stop_after, or null for none`,
+  );
+}

@@ -1,0 +1,108 @@
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandInput,
+  type ListMultipartUploadsCommandOutput,
+  ListObjectsV2Command,
+  type MultipartUpload,
+} from '@aws-sdk/client-s3';
+import { RetryableFault } from '../../core/errors.ts';
+import { at, type Bucket } from './client.ts';
+import { asFault } from './faults.ts';
+import { inFlight } from './in-flight.ts';
+import { abortMultipart } from './multipart.ts';
+
+const ABORTS_IN_FLIGHT = 8;
+
+export interface RemovalOptions {
+  /** Keys in a page: as many as one request may remove. */
+  page: number;
+  signal?: AbortSignal | undefined;
+}
+
+export async function removeObject(bucket: Bucket, key: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await bucket.client.send(new DeleteObjectCommand(at(bucket, key)), { abortSignal: signal });
+  } catch (error) {
+    throw asFault(error);
+  }
+}
+
+/**
+ * Unfinished uploads first: one that is completed meanwhile leaves an object, which the listing after it finds.
+ * @throws {Error} for the empty prefix, which is the whole bucket and nobody's
+ */
+export async function removeAll(bucket: Bucket, prefix: string, options: RemovalOptions): Promise<number> {
+  if (prefix === '') throw new Error('a prefix must be given: without one everything would be removed');
+  try {
+    const aborted = await abortAll(bucket, prefix, options);
+    return aborted + (await removeObjects(bucket, prefix, options));
+  } catch (error) {
+    throw options.signal?.aborted ? options.signal.reason : asFault(error);
+  }
+}
+
+type Markers = Pick<ListMultipartUploadsCommandInput, 'KeyMarker' | 'UploadIdMarker'>;
+
+async function abortAll(
+  bucket: Bucket,
+  prefix: string,
+  { page: most, signal }: RemovalOptions,
+): Promise<number> {
+  let aborted = 0;
+  let after: Markers | null = {};
+  while (after !== null) {
+    const page: ListMultipartUploadsCommandOutput = await bucket.client.send(
+      new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: prefix, MaxUploads: most, ...after }),
+      { abortSignal: signal },
+    );
+    const uploads = page.Uploads ?? [];
+    await inFlight(ABORTS_IN_FLIGHT, uploads, ({ Key = '', UploadId = '' }: MultipartUpload) =>
+      abortMultipart(bucket, Key, UploadId, signal),
+    );
+    aborted += uploads.length;
+    after = page.IsTruncated
+      ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+      : null;
+  }
+  return aborted;
+}
+
+async function removeObjects(
+  bucket: Bucket,
+  prefix: string,
+  { page: most, signal }: RemovalOptions,
+): Promise<number> {
+  let removed = 0;
+  let token: string | undefined;
+  do {
+    const page = await bucket.client.send(
+      new ListObjectsV2Command({
+        Bucket: bucket.name,
+        Prefix: prefix,
+        MaxKeys: most,
+        ContinuationToken: token,
+      }),
+      { abortSignal: signal },
+    );
+    const keys = (page.Contents ?? []).map(({ Key = '' }) => Key);
+    if (keys.length > 0) await removeKeys(bucket, keys, signal);
+    removed += keys.length;
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+  return removed;
+}
+
+async function removeKeys(bucket: Bucket, keys: string[], signal: AbortSignal | undefined): Promise<void> {
+  const Objects = keys.map((Key) => ({ Key }));
+  const { Errors = [] } = await bucket.client.send(
+    new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Quiet: true, Objects } }),
+    { abortSignal: signal },
+  );
+  const [first] = Errors;
+  if (first === undefined) return;
+  throw new RetryableFault(
+    `the object store left ${Errors.length} objects, such as ${first.Key}: ${first.Code}`,
+  );
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { type RecordError, shortened } from '../core/result.ts';
+import type { CheckedRecord } from './checked-record.ts';
+import type { ChunkClaim, CustomId } from './ports/work-store.ts';
+
+const DIGEST_BYTES = 16;
+
+/**
+ * Adds what is wrong with the records' custom ids, if the batch names a column for them: a blank one, and, once all
+ * records are checked, one that an earlier record has.
+ */
+export function checkCustomIds(claim: ChunkClaim, records: readonly CheckedRecord[]): CheckedRecord[] {
+  if (claim.customId === null) return [...records];
+  const column = claim.customId;
+  const repeated = new Set(claim.repeatedIds);
+  return records.map((record): CheckedRecord => {
+    // A record that could not be read at all has no id to be missed.
+    if (record.unreadable) return record;
+    if (record.customId === undefined) {
+      return broken(record, {
+        code: 'custom_id_missing',
+        message: 'must be given: it is the custom_id',
+        column,
+      });
+    }
+    if (!repeated.has(record.number)) return record;
+    const message = 'is the custom_id of an earlier record too';
+    return broken(record, { code: 'custom_id_repeated', message, column, value: shortened(record.customId) });
+  });
+}
+
+function broken(record: CheckedRecord, error: RecordError): CheckedRecord {
+  const { number, customId } = record;
+  const errors = [...(record.errors ?? []), error];
+  return customId === undefined ? { number, errors } : { number, customId, errors };
+}
+
+/** What is kept of the custom ids of checked records, to find those that repeat. */
+export function customIdsOf(records: readonly CheckedRecord[]): CustomId[] {
+  return records.flatMap(({ number, customId, errors }) => {
+    if (customId === undefined) return [];
+    const digest = createHash('sha256').update(customId).digest().subarray(0, DIGEST_BYTES);
+    return [{ record: number, digest, valid: errors === undefined }];
+  });
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { failedLine, shortened } from '../../core/result.ts';
+import { customIdReader } from '../../formats/custom-id.ts';
+import type { InputDescription } from '../../formats/description.ts';
+import { ChunkResults, unprocessedResults } from '../../formats/results/chunk-results.ts';
+import { ClientChunk } from '../../formats/results/client-chunk.ts';
+import { ResultChunk } from '../../formats/results/result-chunk.ts';
+import { sha256OfPart } from '../keys.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { ChunkLines } from '../ports/work-store.ts';
+import type { InputReader } from './input-reader.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Reads what the result files are made of, chunk by chunk: the part, and the input where a file repeats it. */
+export interface ChunkReader {
+  objects: Pick<ObjectStore, 'read'>;
+  input: InputReader;
+  description: InputDescription;
+  customId: string | null;
+  cellBytes: number;
+  signal: AbortSignal;
+  /** Whether a file needs what the client sent of a chunk with these results. */
+  repeatsInput: (results: ChunkResults) => boolean;
+}
+
+export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): Promise<ResultChunk> {
+  reader.signal.throwIfAborted();
+  const { part, validationPart } = lines;
+  if (part !== null) {
+    const results = new ChunkResults(await readPart(reader, part), lines.range, 'succeeded');
+    if (results.count('succeeded') !== lines.succeeded || results.count('failed') !== lines.failed) {
+      throw new Error(`the part ${part} does not hold ${lines.succeeded} and ${lines.failed} lines`);
+    }
+    return new ResultChunk(results, reader.repeatsInput(results) ? await readClient(reader, lines) : null);
+  }
+  const failed = validationPart === null ? NO_BYTES : await readPart(reader, validationPart);
+  const early = reader.customId === null ? null : await readClient(reader, lines);
+  const results = withoutPart(reader, lines, failed, early);
+  const needed = early === null && reader.repeatsInput(results);
+  return new ResultChunk(results, needed ? await readClient(reader, lines) : early);
+}
+
+async function readPart({ objects, signal }: ChunkReader, key: string): Promise<Buffer> {
+  const bytes = await buffer(await objects.read(key, { signal }));
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256OfPart(key)) {
+    throw new Error(`the part ${key} is not what was written`);
+  }
+  return bytes;
+}
+
+/** `null`: it is not there any more. */
+async function readClient(reader: ChunkReader, { range }: ChunkLines): Promise<ClientChunk | null> {
+  const { firstRecord, start, fault } = range;
+  const place = { firstRecord, start, limits: { cellBytes: reader.cellBytes } };
+  // There may be more of it than memory holds.
+  if (fault !== undefined) return new ClientChunk(NO_BYTES, reader.description, place, fault);
+  const bytes = await reader.input.chunk(range);
+  return bytes === null ? null : new ClientChunk(bytes, reader.description, place);
+}
+
+/** The chunk was checked at the most: what is known to be bad has failed, the rest is unprocessed. */
+function withoutPart(
+  reader: ChunkReader,
+  { range, repeatedIds }: ChunkLines,
+  failed: Buffer,
+  client: ClientChunk | null,
+): ChunkResults {
+  const column = reader.customId;
+  const idOf = column === null ? null : customIdReader(reader.description, column);
+  const customId = (index: number) => (client === null ? undefined : idOf?.(client.row(index)));
+  const known: string[] = [];
+  if (range.fault !== undefined) {
+    const { code, message } = range.fault;
+    known.push(lineOf(range.firstRecord, { code, message }));
+  }
+  for (const record of repeatedIds) {
+    const id = customId(record - range.firstRecord);
+    known.push(lineOf(record, repeatedId(column, id), id));
+  }
+  // A line of the part tells more than what was found out about the record elsewhere.
+  return unprocessedResults(range, [Buffer.from(known.join('')), failed], customId);
+}
+
+function lineOf(record: number, error: { code: string; message: string }, customId?: string): string {
+  return `${JSON.stringify(failedLine(record, [error], 0, customId))}\n`;
+}
+
+function repeatedId(column: string | null, id: string | undefined) {
+  return {
+    code: 'custom_id_repeated',
+    message: 'is the custom_id of an earlier record too',
+    ...(column !== null && { column: shortened(column) }),
+    ...(id !== undefined && { value: shortened(id) }),
+  };
+}

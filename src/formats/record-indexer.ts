@@ -1,0 +1,25 @@
+import type { ChunkRange } from '../core/chunk.ts';
+import type { FileFault } from '../core/errors.ts';
+
+/** What the pass over the records of a file found out. */
+export interface RecordIndex {
+  /**
+   * CSV: the names of the header row, trimmed. NDJSON: the key paths of the first record. `null` when there is none
+   * or it cannot be read.
+   */
+  columns: string[] | null;
+  /** Without a header row. */
+  records: number;
+  /** In the file's order, without overlap; only blank lines lie outside of them. */
+  chunks: ChunkRange[];
+  /** What is wrong with the file as a whole. Records and chunks are counted all the same, unless it was refused. */
+  fault?: FileFault;
+}
+
+/** Finds the records and chunks of a file of one format, after its byte order mark. */
+export interface RecordIndexer {
+  /** Takes the next bytes, as many as there are. They may be overwritten afterwards. */
+  scan(piece: Buffer): void;
+  /** The file is over. */
+  finish(): RecordIndex;
+}

@@ -1,0 +1,68 @@
+import type { RecordFault } from '../../core/chunk.ts';
+import type { InputDescription } from '../description.ts';
+import { parseChunk, type Row, recordSlices } from '../parse-chunk.ts';
+import type { ChunkPlace } from '../row.ts';
+
+/** Rows that are read one by one; whoever wants more of them wants all. */
+const MOST_ALONE = 64;
+
+/** What the client sent of one chunk, read again only as far as a result file repeats it. */
+export class ClientChunk {
+  readonly #bytes: Buffer;
+  readonly #description: InputDescription;
+  readonly #place: ChunkPlace;
+  readonly #fault: RecordFault | undefined;
+  #rows: readonly Row[] | undefined;
+  #alone = 0;
+  #slices: readonly Buffer[] | undefined;
+
+  /** @param fault of a chunk of one record that cannot be read at all: then `bytes` are none, whatever it was */
+  constructor(bytes: Buffer, description: InputDescription, place: ChunkPlace, fault?: RecordFault) {
+    this.#bytes = bytes;
+    this.#description = description;
+    this.#place = place;
+    this.#fault = fault;
+  }
+
+  /** Whether the bytes of its record were not read, as there are too many or it has no end. */
+  get unread(): boolean {
+    return this.#fault !== undefined;
+  }
+
+  /** The record at this place in the chunk, from 0. */
+  row(index: number): Row {
+    if (this.#fault !== undefined) return { fault: this.#fault, offset: 0 };
+    if (this.#rows === undefined && this.#alone < MOST_ALONE) {
+      this.#alone += 1;
+      return this.#rowAlone(index);
+    }
+    this.#rows ??= parseChunk(this.#bytes, this.#description, this.#place);
+    return found(this.#rows[index], index);
+  }
+
+  #rowAlone(index: number): Row {
+    const bytes = this.slice(index);
+    const { firstRecord, start, limits } = this.#place;
+    const offset = bytes.byteOffset - this.#bytes.byteOffset;
+    const place = { firstRecord: firstRecord + index, start: start + offset, limits };
+    return found(parseChunk(bytes, this.#description, place)[0], index);
+  }
+
+  /** Its bytes in the file, with their line end. */
+  slice(index: number): Buffer {
+    this.#slices ??= this.#fault === undefined ? recordSlices(this.#bytes, this.#description) : [];
+    return found(this.#slices[index], index);
+  }
+
+  /** Its text in the file, without the line end; what is no UTF-8 is shown as U+FFFD. */
+  text(index: number): string {
+    return this.slice(index)
+      .toString('utf8')
+      .replace(/\r?\n$/, '');
+  }
+}
+
+function found<T>(value: T | undefined, index: number): T {
+  if (value === undefined) throw new Error(`the input has no record at place ${index} of its chunk`);
+  return value;
+}

@@ -1,0 +1,176 @@
+import { isTerminal, RESUMING, TRANSITIONS } from '../../src/core/batch.ts';
+import { isFinal, RequestError } from '../../src/core/errors.ts';
+import type {
+  BatchChange,
+  BatchFilters,
+  BatchRow,
+  BatchStore,
+  IdempotencyStore,
+  KeepAnswer,
+  KeptAnswer,
+  NewBatch,
+  RequestKey,
+} from '../../src/engine/ports/request-stores.ts';
+import { KeyTaken } from '../../src/engine/ports/request-stores.ts';
+
+/** What the stores of the API say of batches and of kept answers, on maps; `asked` may throw in their place. */
+
+export type KeptAnswers = Map<string, { fingerprint: string; answer: KeptAnswer }>;
+
+const keyOf = ({ accountId, route, key }: RequestKey) => JSON.stringify([accountId, route, key]);
+
+export function idempotencyInMemory(answers: KeptAnswers, asked: () => void): IdempotencyStore {
+  return {
+    find: async (request) => {
+      asked();
+      return answers.get(keyOf(request)) ?? null;
+    },
+    forgetOld: async () => 0,
+  };
+}
+
+/** One step, as a transaction is. */
+export function underKeyInMemory<Made>(
+  answers: KeptAnswers,
+  keep: KeepAnswer<Made> | undefined,
+  make: () => Made,
+): Made {
+  if (keep !== undefined && answers.has(keyOf(keep.request))) throw new KeyTaken(keep.request.key);
+  const made = make();
+  if (keep !== undefined) {
+    const { fingerprint } = keep.request;
+    answers.set(keyOf(keep.request), { fingerprint, answer: structuredClone(keep.answer(made)) });
+  }
+  return made;
+}
+
+export function batchesInMemory(
+  world: { batches: Map<string, BatchRow>; answers: KeptAnswers },
+  filenameOf: (uploadId: string) => string | null,
+  asked: () => void,
+): BatchStore {
+  const own = (accountId: string, id: string) => {
+    asked();
+    const row = world.batches.get(id);
+    return row?.accountId === accountId ? row : null;
+  };
+  const needed = (accountId: string, id: string) => {
+    const row = own(accountId, id);
+    if (row === null) throw new RequestError('batch_not_found', 'there is no such batch');
+    return row;
+  };
+  return {
+    create: async (batch, keep) => {
+      asked();
+      return underKeyInMemory(world.answers, keep, () => {
+        const row = batchRow(batch, filenameOf(batch.uploadId));
+        world.batches.set(batch.id, row);
+        return row;
+      });
+    },
+    find: async (accountId, id) => own(accountId, id),
+    list: async (accountId, { limit, before, filters = {} }) => {
+      asked();
+      return [...world.batches.values()]
+        .filter((row) => row.accountId === accountId && (before === undefined || row.id < before))
+        .filter((row) => fits(row, filters))
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, limit);
+    },
+    change: async (accountId, id, change) => {
+      const row = needed(accountId, id);
+      Object.assign(row, changed(row, change));
+      return [];
+    },
+    requestDeletion: async (accountId, id) => {
+      const row = needed(accountId, id);
+      row.deleting = true;
+      const event = isTerminal(row.status) ? 'delete_started' : 'cancel_requested';
+      row.status = TRANSITIONS[row.status][event] ?? row.status;
+      return { status: row.status, waiting: [] };
+    },
+  };
+}
+
+/** What a change comes to; nothing of it happens when it throws. */
+function changed(row: BatchRow, { status, metadata, stopAfter }: BatchChange): Partial<BatchRow> {
+  const rest = { ...(metadata !== undefined && { metadata }) };
+  if (status === 'cancel') {
+    if (['cancel', 'cancelling', 'cancelled'].includes(row.status)) return rest;
+    const next = TRANSITIONS[row.status].cancel_requested;
+    if (next === null) throw new RequestError('not_cancellable', `the batch is in ${row.status}`);
+    return { ...rest, status: next, statusReason: null };
+  }
+  if (status === 'resume') {
+    const from = row.failedFrom as keyof typeof RESUMING | null;
+    if (row.status !== 'failed' || from === null || isFinal(row.statusReason) || row.expired || row.deleting)
+      throw new RequestError('not_resumable', `the batch is in ${row.status}`);
+    const next = TRANSITIONS.failed[RESUMING[from]]!;
+    const limit = stopAfter === undefined ? row.stopAfter : stopAfter;
+    return { ...rest, status: next, statusReason: null, failedFrom: null, stopAfter: limit };
+  }
+  return rest;
+}
+
+function fits(row: BatchRow, filters: BatchFilters): boolean {
+  const {
+    status,
+    operation,
+    createdFrom = 0,
+    createdBefore = Number.POSITIVE_INFINITY,
+    metadata = {},
+  } = filters;
+  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return (
+    (status === undefined || row.status === status) &&
+    (operation === undefined || row.operation === operation) &&
+    row.createdAt >= createdFrom &&
+    row.createdAt < createdBefore &&
+    Object.entries(metadata).every(([key, value]) => text(row.metadata[key]) === value) &&
+    (filters.search === undefined || searched(row).some((found) => holds(found, filters.search!)))
+  );
+}
+
+const holds = (text: string, part: string) => text.toLowerCase().includes(part.toLowerCase());
+
+function searched(row: BatchRow): string[] {
+  const leaves = (value: unknown): string[] => {
+    if (typeof value === 'string' || typeof value === 'number') return [String(value)];
+    return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : [];
+  };
+  return [row.id, ...(row.filename === null ? [] : [row.filename]), ...leaves(row.metadata)];
+}
+
+/** A batch as it was just accepted. */
+export function batchRow(batch: NewBatch, filename: string | null): BatchRow {
+  const now = Date.now() / 1000;
+  const {
+    uploadKey: _key,
+    operationVersion: _version,
+    userName: _user,
+    statedHash,
+    upload,
+    ...options
+  } = batch;
+  return {
+    ...options,
+    status: 'new',
+    statusReason: null,
+    failedFrom: null,
+    statuses: [{ status: 'new', ts: now }],
+    hash: statedHash ?? null,
+    uploadBytes: upload.bytes,
+    filename,
+    read: null,
+    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
+    progressDone: 0,
+    phase: { settled: 0, recent: 0, since: null },
+    results: null,
+    resultsReady: false,
+    expiresAt: null,
+    expired: false,
+    deleting: false,
+    createdAt: now,
+    updatedAt: now,
+  };
+}

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import type { Counts } from '../../src/core/batch.ts';
+import { OperationRegistry } from '../../src/core/operation.ts';
+import { succeededLine } from '../../src/core/result.ts';
+import type { ObjectStore } from '../../src/engine/ports/object-store.ts';
+import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
+import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
+
+/** Faults that real parts do not have on demand; what they do have is in test/integration/results.test.ts. */
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+const INPUT = Buffer.from('id\na\nb\nc\nd\n');
+const PARTS = [1, 3].map((first) =>
+  Buffer.from([first, first + 1].map((n) => `${JSON.stringify(succeededLine(n, {}, 1))}\n`).join('')),
+);
+
+function store() {
+  const objects = new Map<string, Buffer>([['input', INPUT]]);
+  const options = new Map<string, { expectedBytes?: number; contentType?: string }>();
+  const name = (key: string) => key.slice(key.lastIndexOf('/') + 1);
+  const given: Pick<ObjectStore, 'read' | 'put' | 'putStream'> = {
+    read: async (key, { range } = {}) => {
+      const bytes = objects.get(key) ?? Buffer.from('nothing');
+      return Readable.from([bytes.subarray(range?.start ?? 0, range?.end ?? bytes.length)]);
+    },
+    put: async (key, body) => void objects.set(name(key), body),
+    putStream: async (key, body, put = {}) => {
+      options.set(name(key), put);
+      objects.set(name(key), await buffer(body));
+    },
+  };
+  return { objects, options, given };
+}
+
+const part = (index: number) => `parts/${sha256(PARTS[index]!)}`;
+
+function chunks(): ChunkLines[] {
+  return [0, 1].map((index) => {
+    const bytes = { start: 3 + 4 * index, end: 7 + 4 * index };
+    const sum = sha256(INPUT.subarray(bytes.start, bytes.end));
+    return {
+      range: { number: index + 1, firstRecord: 1 + 2 * index, records: 2, ...bytes, sha256: sum },
+      repeatedIds: [],
+      part: part(index),
+      validationPart: null,
+      ...{ succeeded: 2, failed: 0, invalid: 0 },
+    };
+  });
+}
+
+const claim: BatchClaim = {
+  ...{ kind: 'batch', stage: 'write_results', status: 'writing_results', lease: 'l', attempts: 1 },
+  ...{ batchId: 'b', accountId: 'a', operation: 'o', operationVersion: 1, chunkCount: 2, total: 4 },
+  ...{ mapping: {}, customId: null, dryRun: false, rejected: false, resultsFormats: ['ndjson', 'csv'] },
+  ...{ inputKey: 'input', statedHash: null, uploadId: 'u', uploadKey: 'u' },
+  upload: { bytes: INPUT.length, etag: 'e' },
+  read: {
+    ...{ format: 'csv', encoding: 'utf-8', bom: false, delimiter: ',', quote: '"', header: true },
+    columns: [{ name: 'id', field: 'id' }],
+  },
+};
+
+async function write(
+  { given }: ReturnType<typeof store>,
+  lines: readonly ChunkLines[],
+  options: Partial<BatchClaim> = {},
+  signal = new AbortController().signal,
+) {
+  const finished: { files: readonly ResultFile[]; counts: Counts }[] = [];
+  const done: number[] = [];
+  const engine = {
+    operations: new OperationRegistry([]),
+    objects: given,
+    work: {
+      async *chunkLines() {
+        yield* lines;
+      },
+      finishResults: async (_: BatchClaim, files: readonly ResultFile[], counts: Counts) => {
+        finished.push({ files, counts });
+      },
+    },
+    settings: { cellBytes: 100 },
+  } as unknown as WriteResults;
+  const lease = { signal, alive: () => undefined, progress: (records: number) => void done.push(records) };
+  await writeResults(engine, { ...claim, ...options }, lease);
+  return { finished: finished[0], done };
+}
+
+describe('writing results', () => {
+  test('tells what it has done as it goes, and the store what may come', async () => {
+    const it = store();
+    for (const [index, bytes] of PARTS.entries()) it.objects.set(part(index), bytes);
+    const { finished, done } = await write(it, chunks());
+    expect(done).toEqual([2, 4]);
+    expect(finished?.counts).toEqual({ total: 4, succeeded: 4, failed: 0, skipped: 0, unprocessed: 0 });
+    expect(it.objects.get('all.ndjson')).toEqual(Buffer.concat(PARTS));
+    expect(it.options.get('all.csv')?.contentType).toBe('text/csv; charset=utf-8');
+    for (const [name, { expectedBytes }] of it.options) {
+      const bytes = it.objects.get(name)?.length ?? -1;
+      // Of what a handler answers nobody knows how much comes.
+      if (name === 'all.ndjson' || name === 'succeeded.ndjson') expect(expectedBytes).toBeUndefined();
+      else expect(expectedBytes).toBeGreaterThan(bytes);
+    }
+  });
+
+  test.each<[string, (lines: ChunkLines[]) => Partial<BatchClaim> | undefined, string]>([
+    [
+      'a part counts other than was settled',
+      ([first]) => void Object.assign(first!, { succeeded: 1 }),
+      'does not hold 1 and 0',
+    ],
+    [
+      'a part is of other records',
+      ([first]) => void Object.assign(first!.range, { firstRecord: 7 }),
+      'not the lines of the 2',
+    ],
+    ['there are fewer records than were counted', () => ({ total: 5 }), 'do not add up'],
+    ['a chunk is missing', (lines) => void lines.pop(), 'do not add up'],
+    [
+      'a part is not what was written',
+      ([first]) => void Object.assign(first!, { part: `parts/${'0'.repeat(64)}` }),
+      'is not what',
+    ],
+    [
+      'the input has changed',
+      ([, second]) => void Object.assign(second!.range, { sha256: 'x' }),
+      'are not what was hashed',
+    ],
+  ])('is refused when %s: nobody is told of any file', async (_, spoil, message) => {
+    const it = store();
+    for (const [index, bytes] of PARTS.entries()) it.objects.set(part(index), bytes);
+    const lines = chunks();
+    const options = spoil(lines) ?? {};
+    await expect(write(it, lines, options)).rejects.toThrow(message);
+    expect(it.objects.has('manifest.json')).toBe(false);
+  });
+
+  test('stops when the lease is lost', async () => {
+    const it = store();
+    for (const [index, bytes] of PARTS.entries()) it.objects.set(part(index), bytes);
+    const lost = new Error('the lease is not held any more');
+    await expect(write(it, chunks(), {}, AbortSignal.abort(lost))).rejects.toBe(lost);
+  });
+
+  test('gives all files up when one cannot be stored', async () => {
+    const it = store();
+    for (const [index, bytes] of PARTS.entries()) it.objects.set(part(index), bytes);
+    const { putStream } = it.given;
+    it.given.putStream = async (key, body, options) => {
+      if (key.endsWith('succeeded.csv')) throw new Error('no room');
+      await putStream(key, body, options);
+    };
+    await expect(write(it, chunks())).rejects.toThrow('no room');
+    expect(it.objects.has('manifest.json')).toBe(false);
+  });
+
+  test('of a file whose header cannot be repeated leaves the unprocessed records out, and says so', async () => {
+    const it = store();
+    const lines = chunks().map((chunk) => ({ ...chunk, part: null, succeeded: 0 }));
+    for (const { range } of lines) {
+      range.start += 2 ** 20;
+      range.end += 2 ** 20;
+    }
+    it.objects.set('input', Buffer.concat([Buffer.alloc(2 ** 20, '\n'), INPUT]));
+    const { finished } = await write(it, lines, { read: null, resultsFormats: ['ndjson'] });
+    expect(finished?.counts).toMatchObject({ total: 4, unprocessed: 4 });
+    expect(finished?.files.map(({ kind }) => kind)).toEqual([
+      'all',
+      'succeeded',
+      'failed',
+      'errors',
+      'manifest',
+    ]);
+    const { omitted } = JSON.parse(it.objects.get('manifest.json')?.toString() ?? '');
+    expect(omitted).toEqual([
+      { kind: 'unprocessed', format: 'csv', why: 'more than 1048576 bytes stand before the first record' },
+    ]);
+  });
+
+  test('of a batch whose records were never counted there is nothing to write', async () => {
+    const it = store();
+    const { finished } = await write(it, [], {
+      status: 'cancelling',
+      total: null,
+      inputKey: null,
+      read: null,
+    });
+    expect(finished?.files).toEqual([]);
+    expect(finished?.counts.total).toBeNull();
+    expect(it.options.size).toBe(0);
+  });
+});
