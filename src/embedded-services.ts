@@ -85,6 +85,8 @@ async function startEmbeddedS3(
     port: ports.s3 ?? 0,
     region: config.S3_REGION,
     credentials,
+    // A page may put a file to a presigned URL, wherever the page is from: only signatures authorise here.
+    corsOrigins: ['*'],
   });
   closers.push(() => server.close());
   ports.s3 = server.port;

@@ -427,7 +427,7 @@ describe('requests that mean what is not implemented', () => {
     send(endpoint, signed(endpoint, { method: 'GET', path: `/${bucket}/right`, query }));
 
   it('are told so', async () => {
-    for (const query of ['acl=', 'tagging=', 'versionId=1', 'toString=', 'partNumber=1']) {
+    for (const query of ['torrent=', 'retention=', 'versionId=1', 'toString=', 'acl=&partNumber=1']) {
       expect(await get(query)).toMatchObject({ status: 501, code: 'NotImplemented' });
     }
     for (const header of [
@@ -439,8 +439,8 @@ describe('requests that mean what is not implemented', () => {
       const request = signed(endpoint, put('refused', 'content', { [header]: 'x' }));
       expect(await send(endpoint, request)).toMatchObject({ status: 501, code: 'NotImplemented' });
     }
-    const crc64 = signed(endpoint, put('refused', 'content', { 'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=' }));
-    expect(await send(endpoint, crc64)).toMatchObject({ status: 501, code: 'NotImplemented' });
+    const xxhash = signed(endpoint, put('refused', 'content', { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' }));
+    expect(await send(endpoint, xxhash)).toMatchObject({ status: 501, code: 'NotImplemented' });
     expect(
       await send(endpoint, signed(endpoint, { method: 'PATCH', path: `/${bucket}/right` })),
     ).toMatchObject({

@@ -4,7 +4,6 @@ import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -154,64 +153,6 @@ describe('a disk that takes no more', () => {
     expect(stderr()).toContain('EmbeddedS3Warning');
   });
 });
-
-describe('memory', () => {
-  it('does not grow with the size of an object', async () => {
-    const directory = await freshDirectory();
-    const { client, endpoint, rss } = await child(directory);
-    await client.send(new CreateBucketCommand({ Bucket }));
-    await client.send(new PutObjectCommand({ Bucket, Key: 'warm', Body: randomBytes(8 * MIB) }));
-    const before = await rss();
-    let most = before;
-    const block = randomBytes(MIB);
-    const total = 1024 * MIB;
-    const outgoing = async function* (): AsyncGenerator<Buffer> {
-      for (let sent = 0; sent < total; sent += MIB) {
-        if (sent % (64 * MIB) === 0) most = Math.max(most, await rss());
-        yield block;
-      }
-    };
-    const path = `/${Bucket}/large`;
-    const headers = { 'content-length': String(total) };
-    const put = signed(endpoint, { method: 'PUT', path, headers }, { payloadHash: 'UNSIGNED-PAYLOAD' });
-    expect(await stream(endpoint, put, Readable.from(outgoing()))).toEqual({ status: 200, bytes: 0 });
-    const get = signed(endpoint, { method: 'GET', path });
-    let reading = true;
-    const sampling = (async () => {
-      while (reading) {
-        most = Math.max(most, await rss());
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    })();
-    const read = await stream(endpoint, get, Readable.from([]));
-    reading = false;
-    await sampling;
-    expect(read).toEqual({ status: 200, bytes: total });
-    expect((most - before) / MIB).toBeLessThan(150);
-  });
-});
-
-/** Sends a body as a stream and counts the answer's bytes without keeping them. */
-function stream(
-  endpoint: string,
-  request: RawRequest,
-  body: Readable,
-): Promise<{ status: number; bytes: number }> {
-  const { hostname, port } = new URL(endpoint);
-  return new Promise((resolve, reject) => {
-    const { method, path, headers = {} } = request;
-    const outgoing = httpRequest({ hostname, port, method, path, headers, agent: false }, (response) => {
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes }));
-      response.on('error', reject);
-    });
-    outgoing.on('error', reject);
-    body.on('error', reject).pipe(outgoing);
-  });
-}
 
 /** A connection on which the head of a signed PUT was sent, and `sent` bytes of its body. */
 async function halfUpload(endpoint: string, key: string, length: number, sent: number): Promise<Socket> {

@@ -1,3 +1,6 @@
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+
 /** An event as an `EventSource` would hand it on; comments and `retry` are kept beside them. */
 export interface StreamEvent {
   id?: string;
@@ -7,7 +10,10 @@ export interface StreamEvent {
 }
 
 export interface EventReader {
-  response: Response;
+  status: number;
+  headers: IncomingMessage['headers'];
+  /** All of the answer, where it is no stream. */
+  body(): Promise<string>;
   comments: string[];
   retry: string | undefined;
   /** The next event; `null` when the server has ended the stream. */
@@ -20,13 +26,16 @@ export interface EventReader {
   leave(): void;
 }
 
-/** Follows a batch over HTTP. Nothing is read ahead of `next`, but by the kernel. */
+/** Follows a batch over HTTP, on a connection of its own. */
 export async function readEvents(url: string, headers: Record<string, string>): Promise<EventReader> {
-  const abort = new AbortController();
-  const response = await fetch(url, { headers, signal: abort.signal });
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { headers, agent: false }, resolve).on('error', reject);
+  });
   const blocks = blocksOf(response);
   const reader: EventReader = {
-    response,
+    status: response.statusCode!,
+    headers: response.headers,
+    body: () => text(response),
     comments: [],
     retry: undefined,
     async next() {
@@ -51,22 +60,22 @@ export async function readEvents(url: string, headers: Record<string, string>): 
       for (let event = await reader.next(); event !== null; event = await reader.next()) events.push(event);
       return events;
     },
-    leave: () => abort.abort(),
+    leave: () => response.destroy(),
   };
   return reader;
 }
 
 /** What stands between blank lines. */
-async function* blocksOf(response: Response): AsyncGenerator<string, undefined> {
+async function* blocksOf(response: IncomingMessage): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let text = '';
-  for await (const bytes of response.body ?? []) {
-    text += decoder.decode(bytes, { stream: true });
-    const blocks = text.split('\n\n');
-    text = blocks.pop()!;
+  let rest = '';
+  for await (const bytes of response) {
+    rest += decoder.decode(bytes, { stream: true });
+    const blocks = rest.split('\n\n');
+    rest = blocks.pop()!;
     yield* blocks;
   }
-  if (text !== '') throw new Error(`the stream ends in the middle of ${JSON.stringify(text)}`);
+  if (rest !== '') throw new Error(`the stream ends in the middle of ${JSON.stringify(rest)}`);
 }
 
 function parsed(block: string, reader: EventReader): StreamEvent | null {

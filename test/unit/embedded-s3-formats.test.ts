@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32c, createDigest } from '../../src/embedded/s3/checksums.ts';
+import {
+  CHECKSUM_ALGORITHMS,
+  type ChecksumAlgorithm,
+  checksumOfParts,
+  createDigest,
+} from '../../src/embedded/s3/checksums.ts';
 import { decodeChunked } from '../../src/embedded/s3/chunked.ts';
 import { listPage } from '../../src/embedded/s3/listing.ts';
 import { parseRange } from '../../src/embedded/s3/ranges.ts';
@@ -158,10 +163,20 @@ describe('aws-chunked', () => {
 
 describe('checksums', () => {
   it('are those of the RFCs', () => {
-    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
-    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
+    const of = (algorithm: ChecksumAlgorithm, data: Buffer): string => {
+      const digest = createDigest(algorithm);
+      digest.update(data);
+      return digest.digest().toString('hex');
+    };
+    expect(of('CRC32', Buffer.from('123456789'))).toBe('cbf43926');
+    expect(of('CRC32C', Buffer.from('123456789'))).toBe('e3069283');
+    expect(of('CRC32C', Buffer.alloc(32))).toBe('8a9136aa');
+    expect(of('CRC64NVME', Buffer.from('123456789'))).toBe('ae8b14860a799888');
+    // The examples of the NVM Command Set Specification, over 4 KiB.
+    expect(of('CRC64NVME', Buffer.alloc(4096))).toBe('6482d367eb22b64e');
+    expect(of('CRC64NVME', Buffer.alloc(4096, 0xff))).toBe('c0ddba7302eca3ac');
     const whole = Buffer.from('The quick brown fox');
-    for (const algorithm of ['CRC32', 'CRC32C', 'SHA1', 'SHA256', 'MD5'] as const) {
+    for (const algorithm of CHECKSUM_ALGORITHMS) {
       const [pieces, once] = [createDigest(algorithm), createDigest(algorithm)];
       once.update(whole);
       for (const byte of whole) pieces.update(Buffer.from([byte]));
@@ -170,6 +185,28 @@ describe('checksums', () => {
     const sha = createDigest('SHA256');
     sha.update(whole);
     expect(sha.digest()).toEqual(createHash('sha256').update(whole).digest());
+  });
+
+  it('of a whole come from those of its parts, however it is cut', () => {
+    const of = (algorithm: ChecksumAlgorithm, data: Uint8Array): string => {
+      const digest = createDigest(algorithm);
+      digest.update(data);
+      return digest.digest().toString('base64');
+    };
+    fc.assert(
+      fc.property(
+        fc.constantFrom('CRC32' as const, 'CRC32C' as const, 'CRC64NVME' as const),
+        fc.array(fc.uint8Array({ maxLength: 3000 }), { minLength: 1, maxLength: 5 }),
+        (algorithm, pieces) => {
+          const parts = pieces.map((piece) => ({ value: of(algorithm, piece), size: piece.length }));
+          expect(checksumOfParts(algorithm, 'FULL_OBJECT', parts)).toBe(of(algorithm, Buffer.concat(pieces)));
+          const values = Buffer.concat(parts.map(({ value }) => Buffer.from(value, 'base64')));
+          expect(checksumOfParts(algorithm, 'COMPOSITE', parts)).toBe(
+            `${of(algorithm, values)}-${parts.length}`,
+          );
+        },
+      ),
+    );
   });
 });
 
@@ -207,6 +244,34 @@ describe('keys in order', () => {
     );
   });
 
+  it('are listed the same in pages that go on behind the last key or common prefix', () => {
+    const query = fc.record({ prefix: key, delimiter: fc.constantFrom('', '/', 'b', '🎉') });
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(key, { maxLength: 40 }),
+        query,
+        fc.integer({ min: 1, max: 5 }),
+        (texts, asked, maxKeys) => {
+          const keys = new SortedKeys(4);
+          for (const text of texts) if (text !== '') keys.add(toByteOrder(text));
+          const object = (text: string) => ({ key: text }) as never;
+          const from = { resume: undefined, skipsPrefix: true };
+          const whole = listPage(keys, object, { ...asked, ...from, startAfter: '', maxKeys: 1000 });
+          const listed: unknown[] = [];
+          let startAfter = '';
+          for (let more = true; more; ) {
+            const page = listPage(keys, object, { ...asked, ...from, startAfter, maxKeys });
+            listed.push(...page.objects, ...page.commonPrefixes);
+            startAfter = page.last ?? '';
+            more = page.next !== undefined;
+          }
+          const inOrder = (items: unknown[]): string[] => items.map((item) => JSON.stringify(item)).sort();
+          expect(inOrder(listed)).toEqual(inOrder([...whole.objects, ...whole.commonPrefixes]));
+        },
+      ),
+    );
+  });
+
   it('are listed like a plain loop over them would', () => {
     const query = fc.record({ prefix: key, delimiter: fc.constantFrom('', '/', 'b', '🎉'), startAfter: key });
     fc.assert(
@@ -221,7 +286,7 @@ describe('keys in order', () => {
           const listed: string[] = [];
           let resume: string | undefined;
           do {
-            const page = listPage(keys, object, { ...asked, maxKeys, resume });
+            const page = listPage(keys, object, { ...asked, maxKeys, resume, skipsPrefix: false });
             const items = [...page.objects.map((found) => found.key), ...page.commonPrefixes];
             expect(items.length).toBeLessThanOrEqual(maxKeys);
             listed.push(...items.sort(byBytes));
@@ -256,6 +321,10 @@ describe('ranges', () => {
         expect(chosen).toEqual(start > end ? indexes : indexes.slice(start, end + 1));
       }),
     );
+    const beyond = '9'.repeat(400);
+    expect(parseRange(`bytes=4-${beyond}`, 10)).toEqual({ start: 4, end: 9 });
+    expect(parseRange(`bytes=-${beyond}`, 10)).toEqual({ start: 0, end: 9 });
+    expect(() => parseRange(`bytes=${beyond}-`, 10)).toThrow('not satisfiable');
     for (const header of [
       'bytes=',
       'bytes=-',

@@ -1,9 +1,10 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { type Claim, readClaim } from './claims.ts';
 import { S3Error } from './errors.ts';
-import type { S3Request } from './request.ts';
+import { hoist } from './hoist.ts';
+import { hasBody, type S3Request } from './request.ts';
 import {
-  ALGORITHM,
   canonicalRequest,
+  EMPTY_SHA256,
   parseTimestamp,
   type Scope,
   sameSignature,
@@ -35,35 +36,42 @@ export interface ChunkSigner {
   seed: string;
 }
 
-interface Claim {
-  credential: string;
-  signedHeaders: string;
-  signature: string;
-  timestamp: string;
-  payloadHash: string;
-  presigned: boolean;
-}
-
 const MAX_SKEW_MS = 15 * 60_000;
 const MAX_EXPIRY_SECONDS = 7 * 24 * 3600;
-const QUERY_NAMES = new Set([
-  'x-amz-algorithm',
-  'x-amz-credential',
-  'x-amz-date',
-  'x-amz-expires',
-  'x-amz-signedheaders',
-  'x-amz-signature',
-  'x-amz-content-sha256',
-]);
 
 /**
  * Verifies the signature of a request, in its Authorization header or its query, and says how its body is
  * protected. Nothing is anonymous here. Every `x-amz-*` header must be signed, and every signed header present.
+ * @param hashBody reads a small body, whose hash is needed when the request does not name it
  * @throws S3Error AccessDenied, SignatureDoesNotMatch, InvalidAccessKeyId, RequestTimeTooSkewed and the codes for malformed claims
  * @see Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)"
  */
-export function authenticate(request: S3Request, settings: AuthSettings): Payload {
+export async function authenticate(
+  request: S3Request,
+  settings: AuthSettings,
+  hashBody: () => Promise<string | undefined>,
+): Promise<Payload> {
   const claim = readClaim(request);
+  const scope = checkScope(request, claim, settings);
+  const key = signingKey(settings.credentials.secretAccessKey, scope);
+  const proves = signatureCheck(request, claim, scope, key);
+  const payload =
+    claim.payloadHash === undefined
+      ? await findPayload(request, proves, hashBody)
+      : namedPayload(claim.payloadHash, proves, {
+          key,
+          timestamp: claim.timestamp,
+          scope: scopeText(scope),
+          seed: claim.signature,
+        });
+  if (request.http.headers['x-amz-security-token'] ?? request.query.get('X-Amz-Security-Token')) {
+    throw new S3Error('InvalidToken', 'This server gives out no session tokens.');
+  }
+  if (claim.presigned) hoist(request);
+  return payload;
+}
+
+function checkScope(request: S3Request, claim: Claim, settings: AuthSettings): Scope {
   const parts = claim.credential.split('/');
   // An access key may hold slashes in some clouds; ours are compared whole, so the last four parts are the scope.
   const [date = '', region = '', service = '', terminator = ''] = parts.slice(-4);
@@ -79,87 +87,29 @@ export function authenticate(request: S3Request, settings: AuthSettings): Payloa
     const message = `The region '${region}' is wrong; expecting '${settings.region}'`;
     throw new S3Error(malformed, message, { Region: settings.region });
   }
-  const scope: Scope = { date, region, service };
-  const key = signingKey(settings.credentials.secretAccessKey, scope);
-  const canonical = canonicalRequest({
-    method: request.method,
-    path: request.path,
-    query: [...request.query].filter(([name]) => !claim.presigned || name !== 'X-Amz-Signature'),
-    headers: signedHeaders(request, claim.signedHeaders),
-    payloadHash: claim.payloadHash,
-  });
-  if (!sameSignature(sign(key, stringToSign(claim.timestamp, scope, canonical)), claim.signature)) {
-    throw new S3Error('SignatureDoesNotMatch');
-  }
-  if (request.http.headers['x-amz-security-token'] ?? request.query.get('X-Amz-Security-Token')) {
-    throw new S3Error('InvalidToken', 'This server gives out no session tokens.');
-  }
-  if (claim.presigned) hoist(request);
-  const signer = { key, timestamp: claim.timestamp, scope: scopeText(scope), seed: claim.signature };
-  return readPayload(claim.payloadHash, signer);
+  return { date, region, service };
 }
 
-function readClaim(request: S3Request): Claim {
-  const { authorization } = request.http.headers;
-  const inQuery = request.query.has('X-Amz-Signature') || request.query.has('X-Amz-Algorithm');
-  if (authorization !== undefined && inQuery) {
-    throw new S3Error('InvalidArgument', 'Only one auth mechanism allowed.');
-  }
-  if (inQuery) return readQueryClaim(request);
-  if (authorization === undefined) throw new S3Error('AccessDenied');
-  return readHeaderClaim(request, authorization);
-}
-
-function readQueryClaim(request: S3Request): Claim {
-  const field = (name: string): string => {
-    const value = request.query.get(name);
-    if (!value)
-      throw new S3Error('AuthorizationQueryParametersError', `The query parameter ${name} is missing.`);
-    return value;
+/**
+ * Says of a payload hash whether the claim's signature is right with it. curl before 8.3 signs path and query as it
+ * sends them, not in their canonical form: that binds them no less, so it is right too.
+ */
+function signatureCheck(
+  request: S3Request,
+  claim: Claim,
+  scope: Scope,
+  key: Buffer,
+): (payloadHash: string) => boolean {
+  const headers = signedHeaders(request, claim.signedHeaders);
+  const query = [...request.query].filter(([name]) => !claim.presigned || name !== 'X-Amz-Signature');
+  const { method, path } = request;
+  const isRight = (canonical: string): boolean =>
+    sameSignature(sign(key, stringToSign(claim.timestamp, scope, canonical)), claim.signature);
+  return (payloadHash) => {
+    const signable = { method, path, query, headers, payloadHash };
+    if (isRight(canonicalRequest(signable))) return true;
+    return !claim.presigned && isRight(canonicalRequest({ ...signable, target: request.http.url ?? '/' }));
   };
-  if (field('X-Amz-Algorithm') !== ALGORITHM) {
-    throw new S3Error('AuthorizationQueryParametersError', `X-Amz-Algorithm only supports ${ALGORITHM}.`);
-  }
-  return {
-    credential: field('X-Amz-Credential'),
-    signedHeaders: field('X-Amz-SignedHeaders'),
-    signature: field('X-Amz-Signature'),
-    timestamp: field('X-Amz-Date'),
-    payloadHash: request.query.get('X-Amz-Content-Sha256') ?? contentSha256(request) ?? UNSIGNED_PAYLOAD,
-    presigned: true,
-  };
-}
-
-function readHeaderClaim(request: S3Request, authorization: string): Claim {
-  if (!authorization.startsWith(`${ALGORITHM} `)) {
-    throw new S3Error(
-      'InvalidRequest',
-      `The authorization mechanism you have provided is not supported. Please use ${ALGORITHM}.`,
-    );
-  }
-  const fields = new Map<string, string>();
-  for (const field of authorization.slice(ALGORITHM.length).split(',')) {
-    const equals = field.indexOf('=');
-    const name = field.slice(0, Math.max(equals, 0)).trim();
-    if (equals === -1 || fields.has(name)) throw new S3Error('AuthorizationHeaderMalformed');
-    fields.set(name, field.slice(equals + 1).trim());
-  }
-  const [credential, headers, signature] = ['Credential', 'SignedHeaders', 'Signature'].map((name) =>
-    fields.get(name),
-  );
-  if (!credential || !headers || !signature) throw new S3Error('AuthorizationHeaderMalformed');
-  const payloadHash = contentSha256(request);
-  if (payloadHash === undefined) {
-    throw new S3Error('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
-  }
-  const timestamp = request.http.headers['x-amz-date'];
-  if (typeof timestamp !== 'string') throw new S3Error('AccessDenied', 'The x-amz-date header is missing.');
-  return { credential, signedHeaders: headers, signature, timestamp, payloadHash, presigned: false };
-}
-
-function contentSha256(request: S3Request): string | undefined {
-  const value = request.http.headers['x-amz-content-sha256'];
-  return Array.isArray(value) ? value.join(',') : value;
 }
 
 function checkTime(
@@ -226,37 +176,8 @@ function signedHeaders(request: S3Request, list: string): Array<readonly [string
   });
 }
 
-function hoist(request: S3Request): void {
-  for (const [name, value] of request.query) {
-    const lower = name.toLowerCase();
-    if (!lower.startsWith('x-amz-') || QUERY_NAMES.has(lower)) continue;
-    // In the form of a header that was received, so that it can be kept and sent like one.
-    const bytes = Buffer.from(value, 'utf8').toString('latin1');
-    checkHeader(lower, bytes);
-    const header = request.http.headers[lower];
-    if (header !== undefined && header !== bytes) {
-      throw new S3Error(
-        'InvalidRequest',
-        `${lower} is given as a header and in the query, with different values.`,
-      );
-    }
-    request.hoisted.set(lower, bytes);
-  }
-}
-
-function checkHeader(name: string, value: string): void {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-  } catch (error) {
-    throw new S3Error(
-      'InvalidArgument',
-      `The query parameter ${name} is no valid header: ${(error as Error).message}`,
-    );
-  }
-}
-
-function readPayload(hash: string, signer: ChunkSigner): Payload {
+function namedPayload(hash: string, proves: (payloadHash: string) => boolean, signer: ChunkSigner): Payload {
+  if (!proves(hash)) throw new S3Error('SignatureDoesNotMatch');
   if (hash === UNSIGNED_PAYLOAD) return { kind: 'unsigned' };
   if (/^[0-9a-f]{64}$/.test(hash)) return { kind: 'sha256', hex: hash };
   switch (hash) {
@@ -273,4 +194,26 @@ function readPayload(hash: string, signer: ChunkSigner): Payload {
     'InvalidArgument',
     'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-… or a SHA-256 in hex.',
   );
+}
+
+/**
+ * The payload of a request without `x-amz-content-sha256`. S3 refuses such a request; curl before 8.0 makes it: it
+ * signs the hash of what `-d` gave it, and for a file of `-T` the hash of nothing. That file is then as unprotected as
+ * with UNSIGNED-PAYLOAD, and taken where that is usual: as the body of a PUT.
+ */
+async function findPayload(
+  request: S3Request,
+  proves: (payloadHash: string) => boolean,
+  hashBody: () => Promise<string | undefined>,
+): Promise<Payload> {
+  if (proves(EMPTY_SHA256)) {
+    if (!hasBody(request)) return { kind: 'sha256', hex: EMPTY_SHA256 };
+    if (request.method === 'PUT') return { kind: 'unsigned' };
+  }
+  const hex = await hashBody();
+  if (hex !== undefined && proves(hex)) return { kind: 'sha256', hex };
+  const tooLarge = hex === undefined && hasBody(request);
+  const hint =
+    'Without x-amz-content-sha256 the hash of a large body cannot be checked: send UNSIGNED-PAYLOAD.';
+  throw new S3Error('SignatureDoesNotMatch', undefined, tooLarge ? { Hint: hint } : {});
 }

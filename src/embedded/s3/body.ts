@@ -1,15 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Payload } from './auth.ts';
-import {
-  CHECKSUM_ALGORITHMS,
-  type ChecksumAlgorithm,
-  checkChecksumValue,
-  checksumHeader,
-  createDigest,
-  type Digest,
-  parseAlgorithm,
-} from './checksums.ts';
+import { type ChecksumAlgorithm, createDigest, type Digest } from './checksums.ts';
 import { decodeChunked } from './chunked.ts';
 import { ClientGone, S3Error } from './errors.ts';
+import { readExpectation, takeTrailers } from './expected-checksum.ts';
 import type { Checksum } from './records.ts';
 import { headerOf, type S3Request } from './request.ts';
 
@@ -33,13 +27,6 @@ export interface ReceivedBody {
   size: number;
   md5: Buffer;
   checksum: Checksum | undefined;
-}
-
-/** What the client says about the body, from headers; a trailer fills `value` in later. */
-interface Expectation {
-  algorithm: ChecksumAlgorithm;
-  value: string | undefined;
-  trailing: boolean;
 }
 
 /**
@@ -87,6 +74,30 @@ export async function receiveBody(
   return { size, md5, checksum: { algorithm, value, type: 'FULL_OBJECT' } };
 }
 
+/** The longest body that is read before its request is known to be good, and how long that may take. */
+const MAX_READ_AHEAD = 1024 * 1024;
+const READ_AHEAD_MS = 30_000;
+
+/**
+ * Reads a small body ahead of its time and returns its SHA-256; `receiveBody` gives the bytes again. For a request
+ * whose signature can only be checked with it, and by then its other claims are right.
+ * @returns undefined when there is none, it is large or its length not known
+ */
+export async function hashAhead(request: S3Request, sendContinue: () => void): Promise<string | undefined> {
+  const length = Number(request.http.headers['content-length'] ?? 0);
+  if (!(length > 0 && length <= MAX_READ_AHEAD)) return undefined;
+  sendContinue();
+  const chunks: Buffer[] = [];
+  const timer = setTimeout(() => request.http.destroy(), READ_AHEAD_MS);
+  try {
+    for await (const chunk of rawChunks(request)) chunks.push(chunk);
+  } finally {
+    clearTimeout(timer);
+  }
+  request.readAhead = Buffer.concat(chunks);
+  return createHash('sha256').update(request.readAhead).digest('hex');
+}
+
 async function* bodyChunks(
   request: S3Request,
   payload: Payload,
@@ -97,7 +108,11 @@ async function* bodyChunks(
   else yield* decodeChunked(raw, { signer: payload.signer, trailer: payload.trailer, onTrailers });
 }
 
-async function* rawChunks({ http }: S3Request): AsyncGenerator<Buffer> {
+async function* rawChunks({ http, readAhead }: S3Request): AsyncGenerator<Buffer> {
+  if (readAhead) {
+    yield readAhead;
+    return;
+  }
   try {
     // What is left of a refused body is drained after the answer, which a destroyed request could not be.
     yield* http.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -131,63 +146,4 @@ function readContentMd5(request: S3Request): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.length !== 16 || bytes.toString('base64') !== text) throw new S3Error('InvalidDigest');
   return bytes;
-}
-
-function readExpectation(request: S3Request, payload: Payload): Expectation | undefined {
-  const found = checksumHeaders(request);
-  const trailer = headerOf(request, 'x-amz-trailer');
-  if (trailer !== undefined) {
-    if (payload.kind !== 'chunked' || !payload.trailer) {
-      throw new S3Error(
-        'InvalidRequest',
-        'x-amz-trailer needs a body of x-amz-content-sha256: STREAMING-…-TRAILER.',
-      );
-    }
-    const algorithm = parseAlgorithm(/^x-amz-checksum-(\w+)$/i.exec(trailer.trim())?.[1] ?? '');
-    if (!algorithm)
-      throw new S3Error('InvalidRequest', 'The value specified in the x-amz-trailer header is not supported');
-    found.push({ algorithm, value: undefined, trailing: true });
-  }
-  if (found.length > 1) throw new S3Error('InvalidRequest', 'Expecting a single x-amz-checksum- header.');
-  const announced = headerOf(request, 'x-amz-sdk-checksum-algorithm');
-  if (announced !== undefined && parseAlgorithm(announced) !== found[0]?.algorithm) {
-    throw new S3Error(
-      'InvalidRequest',
-      'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
-    );
-  }
-  return found[0];
-}
-
-function checksumHeaders(request: S3Request): Expectation[] {
-  const found: Expectation[] = [];
-  for (const name of [...Object.keys(request.http.headers), ...request.hoisted.keys()]) {
-    const suffix = /^x-amz-checksum-(?!mode$|algorithm$|type$)(\w+)$/.exec(name)?.[1];
-    if (suffix === undefined || found.some((other) => checksumHeader(other.algorithm) === name)) continue;
-    const algorithm = parseAlgorithm(suffix);
-    if (!algorithm) {
-      throw new S3Error(
-        'InvalidRequest',
-        `${name} is unknown; the checksums are ${CHECKSUM_ALGORITHMS.join(', ')}.`,
-      );
-    }
-    const value = headerOf(request, name) ?? '';
-    checkChecksumValue(algorithm, value);
-    found.push({ algorithm, value, trailing: false });
-  }
-  return found;
-}
-
-function takeTrailers(trailers: ReadonlyMap<string, string>, expected: Expectation | undefined): void {
-  if (!expected?.trailing) return;
-  const value = trailers.get(checksumHeader(expected.algorithm));
-  if (value === undefined)
-    throw new S3Error('InvalidRequest', 'The trailer that x-amz-trailer announced is missing.');
-  checkChecksumValue(expected.algorithm, value);
-  expected.value = value;
-}
-
-/** Whether the request brings a body at all. */
-export function hasBody({ http }: S3Request): boolean {
-  return http.headers['transfer-encoding'] !== undefined || Number(http.headers['content-length'] ?? 0) > 0;
 }

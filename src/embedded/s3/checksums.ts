@@ -1,11 +1,25 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { type CrcAlgorithm, combineCrc, crcFromBytes, crcToBytes, isCrc, startCrc } from './crc.ts';
 import { S3Error } from './errors.ts';
 
-/** Checksums that S3 lets a client send, but for CRC64NVME, which the JavaScript SDK sends only when asked to. */
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'SHA1' | 'SHA256';
+/** Checksums that S3 lets a client send, but for the XXHash family, which no SDK sends unasked. */
+export type ChecksumAlgorithm = CrcAlgorithm | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5';
 
-const BYTES: Record<ChecksumAlgorithm, number> = { CRC32: 4, CRC32C: 4, SHA1: 20, SHA256: 32 };
+/**
+ * What the checksum of a multipart object is over: all its bytes, or its parts' checksums. A single PUT's is always
+ * over all of them.
+ */
+export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
+
+const BYTES: Record<ChecksumAlgorithm, number> = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  SHA1: 20,
+  SHA256: 32,
+  SHA512: 64,
+  MD5: 16,
+};
 export const CHECKSUM_ALGORITHMS = Object.keys(BYTES) as ChecksumAlgorithm[];
 
 /** A running hash. */
@@ -14,47 +28,64 @@ export interface Digest {
   digest(): Buffer;
 }
 
-/** A fresh running hash of one of S3's checksums, or of MD5, the ETag's. */
-export function createDigest(algorithm: ChecksumAlgorithm | 'MD5'): Digest {
-  if (algorithm === 'CRC32') return crcDigest((chunk, crc) => crc32(chunk, crc));
-  if (algorithm === 'CRC32C') return crcDigest(crc32c);
+/** A fresh running hash; MD5 is the ETag's too. */
+export function createDigest(algorithm: ChecksumAlgorithm): Digest {
+  if (isCrc(algorithm)) {
+    const crc = startCrc(algorithm);
+    return { update: (chunk) => crc.update(chunk), digest: () => crcToBytes(algorithm, crc.value()) };
+  }
   const hash = createHash(algorithm.toLowerCase());
   return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest() };
 }
 
-function crcDigest(step: (chunk: Uint8Array, crc: number) => number): Digest {
-  let crc = 0;
-  return {
-    update: (chunk) => {
-      crc = step(chunk, crc);
-    },
-    digest: () => {
-      const bytes = Buffer.alloc(4);
-      bytes.writeUInt32BE(crc >>> 0);
-      return bytes;
-    },
-  };
+/** The checksum of a part and how many bytes it is over. */
+export interface PartChecksum {
+  /** Base64. */
+  value: string;
+  size: number;
 }
 
-const CRC32C_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32C (Castagnoli, RFC 3720 appendix B.4), which node:zlib does not have; continues from `crc`. */
-export function crc32c(chunk: Uint8Array, crc = 0): number {
-  let state = ~crc;
-  for (let index = 0; index < chunk.length; index += 1) {
-    state = (state >>> 8) ^ (CRC32C_TABLE[(state ^ (chunk[index] as number)) & 0xff] as number);
+/** The checksum of a multipart object, without reading it again. */
+export function checksumOfParts(
+  algorithm: ChecksumAlgorithm,
+  type: ChecksumType,
+  parts: readonly PartChecksum[],
+): string {
+  const values = parts.map(({ value }) => Buffer.from(value, 'base64'));
+  if (type === 'COMPOSITE') {
+    const digest = createDigest(algorithm);
+    for (const value of values) digest.update(value);
+    return `${digest.digest().toString('base64')}-${parts.length}`;
   }
-  return ~state >>> 0;
+  if (!isCrc(algorithm)) throw new Error(`${algorithm} of a whole cannot be had from its parts`);
+  const whole = values.reduce(
+    (crc, value, index) => combineCrc(algorithm, crc, crcFromBytes(value), parts[index]?.size ?? 0),
+    0n,
+  );
+  return crcToBytes(algorithm, whole).toString('base64');
 }
 
-/** `CRC32` for `crc32`; undefined for what is no algorithm of S3's. @throws S3Error NotImplemented for CRC64NVME and the other newer ones */
+/**
+ * Reads `x-amz-checksum-type` of a multipart upload, or says what S3 takes when there is none.
+ * @throws S3Error InvalidRequest for what the algorithm cannot do
+ * @see Amazon S3 User Guide, "Checking object integrity", "Full object and composite checksum types"
+ */
+export function parseChecksumType(algorithm: ChecksumAlgorithm, given: string | undefined): ChecksumType {
+  const type = given?.toUpperCase() ?? (algorithm === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE');
+  if (type !== 'FULL_OBJECT' && type !== 'COMPOSITE') {
+    throw new S3Error('InvalidRequest', 'x-amz-checksum-type must be FULL_OBJECT or COMPOSITE.');
+  }
+  if (type === 'FULL_OBJECT' ? isCrc(algorithm) : algorithm !== 'CRC64NVME') return type;
+  throw new S3Error(
+    'InvalidRequest',
+    `The ${type} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`,
+  );
+}
+
+/** `CRC32` for `crc32`; undefined for what is no algorithm of S3's. @throws S3Error NotImplemented for XXHash */
 export function parseAlgorithm(name: string): ChecksumAlgorithm | undefined {
   const upper = name.toUpperCase();
-  if (/^(CRC64NVME|MD5|SHA512|XXHASH\w+)$/.test(upper)) {
+  if (/^XXHASH\w+$/.test(upper)) {
     throw new S3Error(
       'NotImplemented',
       `The checksum ${upper} is not supported; use ${CHECKSUM_ALGORITHMS.join(', ')}.`,

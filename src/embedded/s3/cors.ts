@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CHECKSUM_ALGORITHMS, checksumHeader } from './checksums.ts';
 import { S3Error } from './errors.ts';
 import { sendEmpty } from './responses.ts';
 
 const METHODS = 'GET, PUT, POST, DELETE, HEAD';
-const EXPOSED =
-  'ETag, Content-Length, Content-Range, x-amz-request-id, x-amz-checksum-sha256, x-amz-checksum-crc32';
+const EXPOSED = [
+  'ETag, Content-Length, Content-Range, Content-Disposition, Content-Encoding, Last-Modified, Accept-Ranges',
+  'x-amz-request-id, x-amz-mp-parts-count, x-amz-checksum-type',
+  ...CHECKSUM_ALGORITHMS.map(checksumHeader),
+].join(', ');
 const MAX_AGE_SECONDS = '3600';
 
 /** Lets a browser page of an allowed origin read the answer. Presigned URLs are what authorises it. */

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { type AuthSettings, authenticate, type Payload } from './auth.ts';
-import { hasBody } from './body.ts';
+import { hashAhead } from './body.ts';
 import { readText } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { ClientGone, S3Error, toS3Error, warn } from './errors.ts';
-import { parseRequest } from './request.ts';
+import { hasBody, parseRequest } from './request.ts';
 import { sendError } from './responses.ts';
 import { findRoute } from './routes.ts';
 import { EMPTY_SHA256 } from './sigv4.ts';
@@ -58,13 +58,13 @@ async function answer(settings: DispatchSettings, exchange: Exchange): Promise<v
     return;
   }
   const request = parseRequest(http);
-  const payload = authenticate(request, settings);
-  const route = findRoute(request);
-  const { store, region, now } = settings;
   const sendContinue = (): void => {
     if (exchange.expectation === 'continue') response.writeContinue();
     exchange.expectation = 'none';
   };
+  const payload = await authenticate(request, settings, () => hashAhead(request, sendContinue));
+  const route = findRoute(request);
+  const { store, region, now } = settings;
   const context = { request, response, payload, store, region, now, sendContinue };
   if (!route.readsBody) {
     // The body of an operation that has none still is what was signed.

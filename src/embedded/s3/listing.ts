@@ -8,6 +8,8 @@ export interface ListQuery {
   startAfter: string;
   /** From `ListPage.next`, in place of `startAfter`. */
   resume: string | undefined;
+  /** Whether a `startAfter` that is a common prefix stands for all that is under it. */
+  skipsPrefix: boolean;
 }
 
 export interface ListPage {
@@ -15,6 +17,8 @@ export interface ListPage {
   commonPrefixes: string[];
   /** Where the next page begins; undefined when there is none. */
   next: string | undefined;
+  /** The last key or common prefix of this page. */
+  last: string | undefined;
 }
 
 /** Above every UTF-8 byte, so `prefix + BEYOND` is above every key with that prefix. */
@@ -32,10 +36,10 @@ export function listPage(
 ): ListPage {
   const prefix = toByteOrder(query.prefix);
   const delimiter = toByteOrder(query.delimiter);
-  const page: ListPage = { objects: [], commonPrefixes: [], next: undefined };
+  const page: ListPage = { objects: [], commonPrefixes: [], next: undefined, last: undefined };
   if (query.maxKeys === 0) return page;
-  const after = query.startAfter === '' ? '' : `${toByteOrder(query.startAfter)}\0`;
-  const from = query.resume ?? after;
+  const from =
+    query.resume ?? boundBehind(toByteOrder(query.startAfter), prefix, delimiter, query.skipsPrefix);
   let bound = prefix;
   if (from > prefix) bound = from;
   for (let count = 0; ; count += 1) {
@@ -49,11 +53,22 @@ export function listPage(
     if (cut === -1) {
       const found = object(fromByteOrder(key));
       if (found) page.objects.push(found);
+      page.last = fromByteOrder(key);
       bound = `${key}\0`;
     } else {
       const common = key.slice(0, cut + delimiter.length);
-      page.commonPrefixes.push(fromByteOrder(common));
+      page.last = fromByteOrder(common);
+      page.commonPrefixes.push(page.last);
       bound = `${common}${BEYOND}`;
     }
   }
+}
+
+/** The least bound above `marker`: with `skips`, above all that a marker which is a common prefix stands for. */
+function boundBehind(marker: string, prefix: string, delimiter: string, skips: boolean): string {
+  if (marker === '') return '';
+  const cut =
+    skips && delimiter !== '' && marker.startsWith(prefix) ? marker.indexOf(delimiter, prefix.length) : -1;
+  const isCommon = cut !== -1 && cut + delimiter.length === marker.length;
+  return `${marker}${isCommon ? BEYOND : '\0'}`;
 }

@@ -1,7 +1,7 @@
 import { validateHeaderValue } from 'node:http';
 import { S3Error } from './errors.ts';
 import type { Checksum, StoredObject } from './records.ts';
-import { headerOf, type S3Request } from './request.ts';
+import { headerNames, headerOf, type S3Request } from './request.ts';
 
 const KEPT = [
   'cache-control',
@@ -16,15 +16,14 @@ const MAX_USER_METADATA = 2048;
 
 /** Headers that ask for what this server does not do; to ignore encryption or a lock would be a lie. */
 const REFUSED =
-  /^x-amz-(server-side-encryption|copy-source-server-side-encryption|tagging|object-lock|grant-|write-offset|website-redirect|expected-bucket-owner|source-expected-bucket-owner|object-ownership|bucket-object-lock)/;
+  /^x-amz-(server-side-encryption|copy-source-server-side-encryption|tagging$|object-lock|grant-|write-offset|website-redirect|expected-bucket-owner|source-expected-bucket-owner|object-ownership|bucket-object-lock)/;
 
 /**
  * Refuses requests whose headers imply what is not implemented.
  * @throws S3Error NotImplemented
  */
 export function refuseUnsupported(request: S3Request): void {
-  const names = [...Object.keys(request.http.headers), ...request.hoisted.keys()];
-  const refused = names.find((name) => REFUSED.test(name));
+  const refused = headerNames(request).find((name) => REFUSED.test(name));
   if (refused) throw new S3Error('NotImplemented', undefined, { Header: refused });
   const acl = headerOf(request, 'x-amz-acl');
   const storageClass = headerOf(request, 'x-amz-storage-class') ?? 'STANDARD';
@@ -50,8 +49,8 @@ export function readMetadata(request: S3Request): Record<string, string> {
   if (coding) kept['content-encoding'] = coding;
   else delete kept['content-encoding'];
   let size = 0;
-  for (const name of [...Object.keys(request.http.headers), ...request.hoisted.keys()]) {
-    if (!name.startsWith('x-amz-meta-') || name in kept) continue;
+  for (const name of headerNames(request)) {
+    if (!name.startsWith('x-amz-meta-')) continue;
     const value = headerOf(request, name) ?? '';
     size += name.length - 'x-amz-meta-'.length + value.length;
     kept[name] = value;

@@ -12,7 +12,7 @@ export interface ByteRange {
  * @throws S3Error InvalidRange when no byte of the object is in it
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header?.trim() ?? '');
+  const match = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '');
   if (!match || (match[1] === '' && match[2] === '')) return undefined;
   const unsatisfiable = new S3Error('InvalidRange', undefined, {
     RangeRequested: header ?? '',

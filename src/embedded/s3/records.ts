@@ -1,4 +1,4 @@
-import type { ChecksumAlgorithm } from './checksums.ts';
+import type { ChecksumAlgorithm, ChecksumType } from './checksums.ts';
 
 /** A file under `data/`, never written again once it is named here. An object is a run of them. */
 export interface Segment {
@@ -8,9 +8,9 @@ export interface Segment {
 
 export interface Checksum {
   algorithm: ChecksumAlgorithm;
-  /** Base64; of a multipart object with `-N` behind it. */
+  /** Base64; a composite one with `-N` behind it. */
   value: string;
-  type: 'FULL_OBJECT' | 'COMPOSITE';
+  type: ChecksumType;
 }
 
 export interface StoredObject {
@@ -43,6 +43,8 @@ export interface UploadStart {
   initiated: number;
   headers: Record<string, string>;
   algorithm?: ChecksumAlgorithm;
+  /** COMPOSITE when left out. */
+  checksumType?: ChecksumType;
 }
 
 export interface Upload extends UploadStart {

@@ -18,6 +18,13 @@ export interface S3Request {
    * when they presign. Filled by `authenticate`, so unsigned values are never seen.
    */
   hoisted: Map<string, string>;
+  /** The body, where it had to be read to check the signature. */
+  readAhead?: Buffer;
+}
+
+/** Whether the request brings a body at all. */
+export function hasBody({ http }: S3Request): boolean {
+  return http.headers['transfer-encoding'] !== undefined || Number(http.headers['content-length'] ?? 0) > 0;
 }
 
 /** A header of the request, or its hoisted form. */
@@ -25,6 +32,16 @@ export function headerOf(request: S3Request, name: string): string | undefined {
   const value = request.http.headers[name];
   if (value !== undefined) return Array.isArray(value) ? value.join(', ') : value;
   return request.hoisted.get(name);
+}
+
+/** The names of all headers of the request, hoisted ones included, each once. */
+export function headerNames(request: S3Request): string[] {
+  return [...new Set([...Object.keys(request.http.headers), ...request.hoisted.keys()])];
+}
+
+/** All headers of the request, as `headerOf` gives them. */
+export function allHeaders(request: S3Request): Map<string, string> {
+  return new Map(headerNames(request).map((name) => [name, headerOf(request, name) ?? '']));
 }
 
 /**

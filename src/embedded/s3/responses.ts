@@ -26,6 +26,18 @@ export function sendEmpty(
   response.end();
 }
 
+/** S3's error document, which alone of all is in no namespace. */
+export function errorDocument(error: S3Error, resource: string | undefined, id: string): string {
+  const children = [
+    element('Code', error.code),
+    element('Message', error.message),
+    ...Object.entries(error.detail).map(([name, value]) => element(name, value)),
+    element('Resource', resource),
+    element('RequestId', id),
+  ];
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('Error', children)}`;
+}
+
 /**
  * Answers with S3's error document (none to a HEAD). When the request's body has not been read, the connection
  * is closed: but not at once, since unread bytes would turn the close into a reset that can overtake the
@@ -39,15 +51,8 @@ export async function sendError(
   bodyComes: boolean,
 ): Promise<void> {
   const id = String(response.getHeader('x-amz-request-id') ?? '');
-  const children = [
-    element('Code', error.code),
-    element('Message', error.message),
-    ...Object.entries(error.detail).map(([name, value]) => element(name, value)),
-    element('Resource', request.url?.split('?')[0]),
-    element('RequestId', id),
-  ];
   const withBody = request.method !== 'HEAD';
-  const xml = `<?xml version="1.0" encoding="UTF-8"?>\n${element('Error', children)}`;
+  const xml = errorDocument(error, request.url?.split('?')[0], id);
   const body = withBody ? Buffer.from(xml) : Buffer.alloc(0);
   const bodyExpected =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;

@@ -9,14 +9,13 @@ import {
 } from './handlers/buckets.ts';
 import { completeMultipartUpload } from './handlers/complete-upload.ts';
 import { copyObject } from './handlers/copy-object.ts';
+import { uploadPartCopy } from './handlers/copy-part.ts';
 import { deleteObjects } from './handlers/delete-objects.ts';
-import { listMultipartUploads, listObjects, listParts } from './handlers/listings.ts';
-import {
-  abortMultipartUpload,
-  createMultipartUpload,
-  uploadPart,
-  uploadPartCopy,
-} from './handlers/multipart.ts';
+import { getAcl, getBucketVersioning, getObjectTagging } from './handlers/fixed-answers.ts';
+import { listObjectsV1, listObjectsV2 } from './handlers/list-objects.ts';
+import { listMultipartUploads, listParts } from './handlers/list-uploads.ts';
+import { abortMultipartUpload, createMultipartUpload, uploadPart } from './handlers/multipart.ts';
+import { getObjectAttributes } from './handlers/object-attributes.ts';
 import { readObject } from './handlers/read-object.ts';
 import { deleteObject, putObject } from './handlers/write-object.ts';
 import { OVERRIDES } from './metadata.ts';
@@ -39,17 +38,24 @@ interface Route {
 
 /** In order of preference: an operation with more conditions stands before one with fewer. */
 const ROUTES: readonly Route[] = [
-  { method: 'GET', level: 'service', allows: ['max-buckets'], handler: listBuckets },
+  {
+    method: 'GET',
+    level: 'service',
+    allows: ['max-buckets', 'continuation-token', 'prefix'],
+    handler: listBuckets,
+  },
   { method: 'PUT', level: 'bucket', readsBody: true, handler: createBucket },
   { method: 'HEAD', level: 'bucket', handler: headBucket },
   { method: 'DELETE', level: 'bucket', handler: deleteBucket },
   { method: 'POST', level: 'bucket', when: { delete: undefined }, readsBody: true, handler: deleteObjects },
   { method: 'GET', level: 'bucket', when: { location: undefined }, handler: getBucketLocation },
+  { method: 'GET', level: 'bucket', when: { versioning: undefined }, handler: getBucketVersioning },
+  { method: 'GET', level: 'bucket', when: { acl: undefined }, handler: getAcl },
   {
     method: 'GET',
     level: 'bucket',
     when: { uploads: undefined },
-    allows: ['encoding-type', 'prefix', 'key-marker', 'upload-id-marker', 'max-uploads'],
+    allows: ['encoding-type', 'prefix', 'delimiter', 'key-marker', 'upload-id-marker', 'max-uploads'],
     handler: listMultipartUploads,
   },
   {
@@ -65,7 +71,13 @@ const ROUTES: readonly Route[] = [
       'max-keys',
       'fetch-owner',
     ],
-    handler: listObjects,
+    handler: listObjectsV2,
+  },
+  {
+    method: 'GET',
+    level: 'bucket',
+    allows: ['encoding-type', 'prefix', 'delimiter', 'marker', 'max-keys'],
+    handler: listObjectsV1,
   },
   {
     method: 'GET',
@@ -74,8 +86,11 @@ const ROUTES: readonly Route[] = [
     allows: ['max-parts', 'part-number-marker', 'encoding-type'],
     handler: listParts,
   },
-  { method: 'GET', level: 'object', allows: OVERRIDES, handler: readObject },
-  { method: 'HEAD', level: 'object', allows: OVERRIDES, handler: readObject },
+  { method: 'GET', level: 'object', when: { tagging: undefined }, handler: getObjectTagging },
+  { method: 'GET', level: 'object', when: { acl: undefined }, handler: getAcl },
+  { method: 'GET', level: 'object', when: { attributes: undefined }, handler: getObjectAttributes },
+  { method: 'GET', level: 'object', allows: ['partNumber', ...OVERRIDES], handler: readObject },
+  { method: 'HEAD', level: 'object', allows: ['partNumber', ...OVERRIDES], handler: readObject },
   {
     method: 'PUT',
     level: 'object',

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { lockDirectory } from '../directory-lock.ts';
+import { answerBrokenRequest } from './broken-requests.ts';
 import { makeDirectory } from './directories.ts';
 import { type DispatchSettings, dispatch, type Expectation } from './dispatch.ts';
 import { Store } from './store.ts';
@@ -87,15 +89,22 @@ function createListener(settings: DispatchSettings, running: Set<Promise<void>>)
   });
   server.timeout = IDLE_MS;
   let closing = false;
+  // Of pipelined requests the last is answered last.
+  const busy = new WeakMap<Duplex, Promise<void>>();
   const on =
     (expectation: Expectation) =>
     (request: IncomingMessage, response: ServerResponse): void => {
       if (closing) response.setHeader('connection', 'close');
       const work = dispatch(settings, request, response, expectation);
       running.add(work);
-      void work.finally(() => running.delete(work));
+      busy.set(request.socket, work);
+      void work.finally(() => {
+        running.delete(work);
+        if (busy.get(request.socket) === work) busy.delete(request.socket);
+      });
     };
   server.on('request', on('none')).on('checkContinue', on('continue')).on('checkExpectation', on('unknown'));
+  server.on('clientError', (error, socket) => answerBrokenRequest(error, socket, busy.has(socket)));
   return {
     address: () => server.address() as AddressInfo,
     listen: (port: number, host: string) =>

@@ -44,25 +44,34 @@ export interface Signable {
   /** Lower-case names in sorted order, with their raw values. */
   headers: ReadonlyArray<readonly [name: string, values: readonly string[]]>;
   payloadHash: string;
+  /** Path and query as they were sent, where they are to be signed so and not in canonical form. */
+  target?: string;
 }
 
 /** The canonical request of SigV4. */
 export function canonicalRequest(request: Signable): string {
-  const query = request.query
-    .map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`)
-    .sort(compareEncodedPairs)
-    .join('&');
   const headers = request.headers.map(
     ([name, values]) => `${name}:${values.map((value) => value.trim().replace(/[ \t]+/g, ' ')).join(',')}\n`,
   );
   return [
     request.method,
-    uriEncodePath(request.path),
-    query,
+    ...(request.target === undefined ? canonicalTarget(request) : splitTarget(request.target)),
     headers.join(''),
     request.headers.map(([name]) => name).join(';'),
     request.payloadHash,
   ].join('\n');
+}
+
+type Target = [path: string, query: string];
+
+function canonicalTarget({ path, query }: Signable): Target {
+  const pairs = query.map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`);
+  return [uriEncodePath(path), pairs.sort(compareEncodedPairs).join('&')];
+}
+
+function splitTarget(target: string): Target {
+  const mark = target.indexOf('?');
+  return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
 /** By name and then by value: `=` would sort behind `-` and `.` if whole pairs were compared. */

@@ -1,26 +1,42 @@
-import { hasBody } from '../body.ts';
 import { type Context, readText } from '../context.ts';
 import { S3Error } from '../errors.ts';
+import { refuseUnsupported } from '../metadata.ts';
+import { owner } from '../owner.ts';
+import { hasBody } from '../request.ts';
 import { sendEmpty, sendXml } from '../responses.ts';
 import { document, element, parseDocument, textOf } from '../xml.ts';
+import { countOf } from './page-query.ts';
 
-/** ListBuckets. */
-export async function listBuckets({ store, response, region }: Context): Promise<void> {
-  const buckets = store
-    .list()
-    .map((bucket) =>
-      element('Bucket', [
-        element('Name', bucket.name),
-        element('CreationDate', new Date(bucket.state.created ?? 0).toISOString()),
-        element('BucketRegion', region),
-      ]),
-    );
-  const owner = element('Owner', [element('ID', 'sheaf'), element('DisplayName', 'sheaf')]);
-  sendXml(response, document('ListAllMyBucketsResult', [owner, element('Buckets', buckets)]));
+const MAX_BUCKETS = 10_000;
+
+/** ListBuckets. The token for the next page is the last name of this one. @throws S3Error InvalidArgument */
+export async function listBuckets({ request, store, response, region }: Context): Promise<void> {
+  const { query } = request;
+  const prefix = query.get('prefix') ?? '';
+  const after = query.get('continuation-token') ?? '';
+  const most = countOf(request, 'max-buckets', MAX_BUCKETS);
+  if (most === 0) throw new S3Error('InvalidArgument', `max-buckets must be from 1 to ${MAX_BUCKETS}.`);
+  const rest = store.list().filter(({ name }) => name.startsWith(prefix) && name > after);
+  const page = rest.slice(0, most);
+  const buckets = page.map((bucket) =>
+    element('Bucket', [
+      element('Name', bucket.name),
+      element('CreationDate', new Date(bucket.state.created ?? 0).toISOString()),
+      element('BucketRegion', region),
+    ]),
+  );
+  const children = [
+    owner('Owner'),
+    element('Buckets', buckets),
+    element('ContinuationToken', rest.length > page.length ? page.at(-1)?.name : undefined),
+    element('Prefix', query.get('prefix')),
+  ];
+  sendXml(response, document('ListAllMyBucketsResult', children));
 }
 
 /** CreateBucket. @throws S3Error IllegalLocationConstraintException for another region */
 export async function createBucket(context: Context): Promise<void> {
+  refuseUnsupported(context.request);
   if (hasBody(context.request)) {
     const { text } = await readText(context);
     const wanted =

@@ -1,12 +1,14 @@
+import { assemble, checkWhole } from '../assemble.ts';
 import { CHECKSUM_ALGORITHMS } from '../checksums.ts';
 import { checkWriteConditions } from '../conditions.ts';
 import { type Context, headersOf, keyName, readText, uploadName } from '../context.ts';
 import { S3Error } from '../errors.ts';
 import type { Part, StoredObject, Upload } from '../records.ts';
+import { allHeaders } from '../request.ts';
 import { sendXml } from '../responses.ts';
 import { uriEncodePath } from '../sigv4.ts';
 import { childrenOf, document, element, parseDocument, textOf, type XmlNode } from '../xml.ts';
-import { assemble, contradictsChecksum, uploadIdOf } from './multipart.ts';
+import { uploadIdOf } from './multipart.ts';
 
 const MIN_PART_BYTES = 5 * 1024 ** 2;
 
@@ -19,7 +21,7 @@ interface NamedPart {
 /**
  * CompleteMultipartUpload: one line of the journal, whatever the size. A repetition after success, when the
  * client did not get the answer, is answered like the first.
- * @throws S3Error InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed, NoSuchUpload, MalformedXML
+ * @throws S3Error InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, PreconditionFailed, NoSuchUpload, MalformedXML
  */
 export async function completeMultipartUpload(context: Context): Promise<void> {
   const { request, response, store, now } = context;
@@ -39,11 +41,7 @@ export async function completeMultipartUpload(context: Context): Promise<void> {
     const upload = bucket.upload(id, request.key);
     const parts = chooseParts(upload, named);
     const object = assemble(upload, parts, now().getTime());
-    if (contradictsChecksum(request, object)) throw new S3Error('BadDigest');
-    const size = header('x-amz-mp-object-size');
-    if (size !== undefined && size !== String(object.size)) {
-      throw new S3Error('InvalidRequest', 'x-amz-mp-object-size is not the size of the parts.');
-    }
+    checkWhole(allHeaders(request), object);
     checkWriteConditions(header, current);
     completed = object;
     return [{ op: 'put', object }];

@@ -1,10 +1,10 @@
 import type { Bucket } from '../bucket.ts';
-import { parseAlgorithm } from '../checksums.ts';
+import { createDigest, parseAlgorithm } from '../checksums.ts';
 import { checkCopyConditions, checkWriteConditions } from '../conditions.ts';
 import { type Context, commitSegments, headersOf, keyName, MAX_PUT_BYTES } from '../context.ts';
-import { S3Error } from '../errors.ts';
+import { ClientGone, S3Error } from '../errors.ts';
 import { readMetadata, refuseUnsupported } from '../metadata.ts';
-import type { Segment, StoredObject } from '../records.ts';
+import type { Checksum, Segment, StoredObject } from '../records.ts';
 import { headerOf } from '../request.ts';
 import { sendXml } from '../responses.ts';
 import { document, element } from '../xml.ts';
@@ -50,7 +50,10 @@ export async function copyObject(context: Context): Promise<void> {
   const source = copySource(context);
   const header = headersOf(context);
   checkWriteConditions(header, target.state.object(key));
-  const replace = (header('x-amz-metadata-directive') ?? 'COPY') === 'REPLACE';
+  const directive = header('x-amz-metadata-directive') ?? 'COPY';
+  if (!/^(COPY|REPLACE)$/.test(directive))
+    throw new S3Error('InvalidArgument', 'Unknown metadata directive.');
+  const replace = directive === 'REPLACE';
   if (!replace && source.bucket === target && source.object.key === key) {
     throw new S3Error(
       'InvalidRequest',
@@ -63,19 +66,60 @@ export async function copyObject(context: Context): Promise<void> {
       `The specified copy source is larger than the maximum allowable size for a copy source: ${MAX_PUT_BYTES}`,
     );
   }
-  const algorithm = header('x-amz-checksum-algorithm');
-  if (algorithm !== undefined && parseAlgorithm(algorithm) !== source.object.checksum?.algorithm) {
-    throw new S3Error('NotImplemented', "A copy keeps its source's checksum.");
-  }
   const headers = replace ? readMetadata(request) : source.object.headers;
-  const segments = await adoptAll(source.bucket, target, source.object.segments);
-  const { upload: _, ...kept } = source.object;
-  const object: StoredObject = { ...kept, key, segments, headers, modified: now().getTime() };
+  const { checksum, segments } = await copyData(context, source, target);
+  const { upload: _, checksum: __, ...kept } = source.object;
+  const object: StoredObject = {
+    ...kept,
+    key,
+    segments,
+    headers,
+    modified: now().getTime(),
+    ...(checksum ? { checksum } : {}),
+  };
   await commitSegments(target, segments, [keyName(key)], () => {
     checkWriteConditions(header, target.state.object(key));
     return [{ op: 'put', object }];
   });
   sendXml(response, document('CopyObjectResult', copyResult(object)));
+}
+
+interface CopiedData {
+  segments: Segment[];
+  checksum: Checksum | undefined;
+}
+
+async function copyData(
+  context: Context,
+  { bucket, object }: { bucket: Bucket; object: StoredObject },
+  target: Bucket,
+): Promise<CopiedData> {
+  const release = bucket.data.pin(object.segments);
+  try {
+    const checksum = await copyChecksum(context, bucket, object);
+    return { checksum, segments: await adoptAll(bucket, target, object.segments) };
+  } finally {
+    release();
+  }
+}
+
+/** A copy keeps its source's checksum; for another that is asked for the bytes are read. */
+async function copyChecksum(
+  context: Context,
+  bucket: Bucket,
+  { segments, size, checksum }: StoredObject,
+): Promise<Checksum | undefined> {
+  const named = headersOf(context)('x-amz-checksum-algorithm');
+  if (named === undefined) return checksum;
+  const algorithm = parseAlgorithm(named);
+  if (!algorithm) throw new S3Error('InvalidRequest', 'Checksum algorithm provided is unsupported.');
+  if (algorithm === checksum?.algorithm) return checksum;
+  const digest = createDigest(algorithm);
+  for await (const chunk of bucket.data.read(segments, 0, size - 1)) {
+    if (context.response.destroyed) throw new ClientGone('the client disconnected during a copy');
+    digest.update(chunk);
+  }
+  return { algorithm, value: digest.digest().toString('base64'), type: 'FULL_OBJECT' };
 }
 
 /** What CopyObjectResult and CopyPartResult hold. */
@@ -93,8 +137,8 @@ export function copyResult({
   ];
 }
 
+/** The caller pins. */
 async function adoptAll(source: Bucket, target: Bucket, segments: readonly Segment[]): Promise<Segment[]> {
-  const release = source.data.pin(segments);
   const adopted: Segment[] = [];
   try {
     for (const segment of segments) adopted.push(await target.data.adopt(source.data, segment));
@@ -102,7 +146,5 @@ async function adoptAll(source: Bucket, target: Bucket, segments: readonly Segme
   } catch (error) {
     await target.data.remove(adopted);
     throw error;
-  } finally {
-    release();
   }
 }

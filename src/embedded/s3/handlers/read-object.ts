@@ -3,10 +3,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { checkReadConditions, rangeApplies } from '../conditions.ts';
 import { type Context, headersOf } from '../context.ts';
-import { ClientGone } from '../errors.ts';
+import { ClientGone, S3Error } from '../errors.ts';
 import { checksumHeaders, objectHeaders, overriddenHeaders } from '../metadata.ts';
-import { parseRange } from '../ranges.ts';
+import { parsePartNumber, partCount, partRange } from '../part-ranges.ts';
+import { type ByteRange, parseRange } from '../ranges.ts';
 import type { StoredObject } from '../records.ts';
+import type { S3Request } from '../request.ts';
 import { sendEmpty } from '../responses.ts';
 
 /** GetObject and HeadObject. */
@@ -29,20 +31,20 @@ export async function readObject(context: Context): Promise<void> {
     });
     return;
   }
-  const range = rangeApplies(header('if-range'), object)
-    ? parseRange(header('range'), object.size)
-    : undefined;
+  const range = wantedRange(context, object);
   const { start, end } = range ?? { start: 0, end: object.size - 1 };
+  // No Content-Range can say that there is nothing.
+  const contentRange = range && start <= end ? `bytes ${start}-${end}/${object.size}` : undefined;
   const sendHead = (): void => {
-    response.writeHead(range ? 206 : 200, {
+    response.writeHead(contentRange ? 206 : 200, {
       ...headers,
       'content-length': end - start + 1,
-      ...(range
-        ? { 'content-range': `bytes ${start}-${end}/${object.size}` }
-        : wholeChecksum(header, object)),
+      ...(contentRange ? { 'content-range': contentRange } : {}),
+      ...(range ? {} : wholeChecksum(header, object)),
+      ...partsHeader(request, object),
     });
   };
-  if (request.method === 'HEAD' || object.size === 0) {
+  if (request.method === 'HEAD' || end < start) {
     sendHead();
     response.end();
     return;
@@ -54,6 +56,24 @@ export async function readObject(context: Context): Promise<void> {
   } finally {
     release();
   }
+}
+
+/** What of the object is asked for, by Range or as a part; undefined is the whole. @throws S3Error InvalidRange, InvalidPartNumber */
+function wantedRange(context: Context, object: StoredObject): ByteRange | undefined {
+  const header = headersOf(context);
+  const part = context.request.query.get('partNumber');
+  if (part === undefined) {
+    return rangeApplies(header('if-range'), object) ? parseRange(header('range'), object.size) : undefined;
+  }
+  if (header('range') !== undefined) {
+    throw new S3Error('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter');
+  }
+  return partRange(object, parsePartNumber(part));
+}
+
+function partsHeader(request: S3Request, object: StoredObject): Record<string, string> {
+  const count = request.query.has('partNumber') ? partCount(object) : undefined;
+  return count === undefined ? {} : { 'x-amz-mp-parts-count': String(count) };
 }
 
 /** The head goes out when the first bytes have been read: until then a fault can still be answered as one. */

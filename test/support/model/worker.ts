@@ -1,0 +1,290 @@
+import { Readable } from 'node:stream';
+import { RetryableFault } from '../../../src/core/errors.ts';
+import { OperationRegistry } from '../../../src/core/operation.ts';
+import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
+import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
+import type { WorkQueue } from '../../../src/engine/ports/work-queue.ts';
+import type { ChunkSession, WorkStore } from '../../../src/engine/ports/work-store.ts';
+import { serveTicket } from '../../../src/engine/serve-ticket.ts';
+import { sweep } from '../../../src/engine/sweep.ts';
+import { type Gate, gate } from '../gate.ts';
+import type { TestSheaf } from '../sheaf.ts';
+import type { Point } from './actions.ts';
+import { type Fate, faultAt } from './fate.ts';
+import { notingOperation } from './operation.ts';
+
+/** What workers of one history have in common. */
+export interface Surroundings {
+  sheaf: TestSheaf;
+  queue: WorkQueue;
+  /** How many more calls to the object store fail. */
+  store: { failing: number };
+  /** A call of the handler begins. */
+  called(batchId: string, records: readonly number[]): Promise<void>;
+}
+
+export type WorkerState = 'working' | 'frozen' | 'dead' | 'done';
+
+const never = () => new Promise<never>(() => undefined);
+
+/**
+ * A worker as `startWorkers` builds it, for one ticket or one sweep, and in between to whatever mishaps befall it. All that
+ * it does outside of itself goes through here: once it is dead nothing of it gets through any more, and its database
+ * session is ended as that of a dead process is; while it is frozen everything waits.
+ */
+export class MortalWorker {
+  readonly name: string;
+  readonly #around: Surroundings;
+  readonly #fate: Fate;
+  readonly #leases: LeaseKeeper;
+  readonly #watchers: (() => void)[] = [];
+  #state: WorkerState = 'working';
+  #ice: Gate | null = null;
+  #sessionPid: number | null = null;
+  #outcome: Promise<void> = Promise.resolve();
+  /** Whether a mishap made it throw: then its ticket ends with an error, which the queue takes note of. */
+  #mayThrow = false;
+
+  constructor(name: string, around: Surroundings, fate: Fate) {
+    const { work, settings, log } = around.sheaf.services;
+    this.name = name;
+    this.#around = around;
+    this.#fate = fate;
+    const renew: WorkStore['renew'] = async (leases) => {
+      if (this.#state !== 'working') throw new RetryableFault('a process that stands still renews nothing');
+      return await work.renew(leases);
+    };
+    this.#leases = new LeaseKeeper({ renew }, settings, log);
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  serve(stage: Parameters<typeof serveTicket>[1], { oneStep }: { oneStep: boolean }): Promise<WorkerState> {
+    const { called, sheaf } = this.#around;
+    const { services } = sheaf;
+    const operations = new OperationRegistry([
+      notingOperation({ begun: called, written: () => this.#pass('written') }),
+    ]);
+    const known = { names: operations.list().map(({ name }) => name), versions: [1] };
+    let looks = 0;
+    return this.#run(() =>
+      serveTicket(
+        {
+          ...services,
+          operations,
+          known,
+          work: this.#work(),
+          objects: this.#objects(),
+          queue: this.#queue(),
+          leases: this.#leases,
+          // Looked at before each step, and once more before going on to the next.
+          stopping: () => oneStep && looks++ > 0,
+        },
+        stage,
+      ),
+    );
+  }
+
+  sweep(): Promise<WorkerState> {
+    const { services } = this.#around.sheaf;
+    return this.#run(() =>
+      sweep({ ...services, work: this.#work(), objects: this.#objects(), queue: this.#queue() }),
+    );
+  }
+
+  /** Goes on where it froze. @param told whether it hears first that its leases are lost */
+  thaw(told: boolean): Promise<WorkerState> {
+    if (told) this.#leases.abortAll();
+    const ice = this.#ice;
+    this.#ice = null;
+    this.#state = 'working';
+    ice?.open();
+    return this.#rest();
+  }
+
+  async kill(): Promise<void> {
+    this.#become('dead');
+    await this.#leaveNothing();
+  }
+
+  #run(work: () => Promise<void>): Promise<WorkerState> {
+    this.#outcome = work().then(
+      () => this.#become('done'),
+      async (error: unknown) => {
+        this.#become('done');
+        if (!this.#mayThrow) throw error;
+      },
+    );
+    this.#outcome.catch(() => undefined);
+    return this.#rest();
+  }
+
+  /** Waits until it is done, dead or frozen. @throws what it threw for no mishap's sake */
+  async #rest(): Promise<WorkerState> {
+    if (this.#state === 'working') await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    if (this.#state === 'dead') await this.#leaveNothing();
+    if (this.#state === 'done') {
+      await this.#leases.close();
+      await this.#outcome;
+    }
+    return this.#state;
+  }
+
+  #become(state: WorkerState): void {
+    this.#state = state;
+    for (const resolve of this.#watchers.splice(0)) resolve();
+  }
+
+  /** The kernel closes the connections of a dead process, and the server rolls back what was open on them. */
+  async #leaveNothing(): Promise<void> {
+    await this.#leases.close();
+    if (this.#sessionPid === null) return;
+    await this.#around.sheaf.sql`select pg_terminate_backend(${this.#sessionPid}, 5000)`;
+    this.#sessionPid = null;
+  }
+
+  async #alive(): Promise<void> {
+    if (this.#state === 'dead') await never();
+    // What a process does side by side stands still together.
+    if (this.#ice !== null) await this.#ice.wait();
+    if (this.#state === 'dead') await never();
+  }
+
+  async #pass(point: Point): Promise<void> {
+    await this.#alive();
+    const how = this.#fate.at(point);
+    if (how === undefined) return;
+    if (how === 'crash') this.#become('dead');
+    if (how === 'freeze') {
+      this.#ice = gate();
+      this.#become('frozen');
+    }
+    await this.#alive();
+    if (how === 'crash' || how === 'freeze') return;
+    this.#mayThrow = true;
+    throw faultAt(point, how);
+  }
+
+  /** Does something outside; what comes of it reaches nobody if the worker died meanwhile. */
+  async #call<T>(what: () => Promise<T>, points: { before?: Point; after?: Point } = {}): Promise<T> {
+    await this.#alive();
+    if (points.before !== undefined) await this.#pass(points.before);
+    let done: T;
+    try {
+      done = await what();
+    } catch (error) {
+      await this.#alive();
+      throw error;
+    }
+    await this.#alive();
+    if (points.after !== undefined) await this.#pass(points.after);
+    return done;
+  }
+
+  #queue(): WorkQueue {
+    const { queue } = this.#around;
+    return {
+      enqueue: (tickets) => this.#call(() => queue.enqueue(tickets)),
+      waiting: (stage) => this.#call(() => queue.waiting(stage)),
+    };
+  }
+
+  #work(): WorkStore {
+    const { work } = this.#around.sheaf.services;
+    const settled = { after: 'settled' } as const;
+    const swept = { after: 'swept' } as const;
+    const call = this.#call.bind(this);
+    return {
+      claimBatch: async (...args) => {
+        const claim = await call(() => work.claimBatch(...args));
+        if (claim !== null) await this.#pass('claimed');
+        return claim;
+      },
+      openSession: async () => this.#session(await call(() => work.openSession())),
+      renew: (...args) => call(() => work.renew(...args)),
+      giveBack: (...args) => call(() => work.giveBack(...args), { before: 'giving_back' }),
+      rejectHash: (...args) => call(() => work.rejectHash(...args), settled),
+      finishCopy: (...args) => call(() => work.finishCopy(...args), settled),
+      finishResults: (...args) => call(() => work.finishResults(...args), settled),
+      finishRemoval: (...args) => call(() => work.finishRemoval(...args), settled),
+      fail: (...args) => call(() => work.fail(...args), { before: 'failing' }),
+      advance: (...args) => call(() => work.advance(...args), { after: 'advanced' }),
+      chunkLines: (batchId) => this.#chunkLines(work.chunkLines(batchId)),
+      reclaimExpired: () => call(() => work.reclaimExpired(), swept),
+      exhausted: (...args) => call(() => work.exhausted(...args), swept),
+      stuck: () => call(() => work.stuck(), swept),
+      waitingWork: () => call(() => work.waitingWork(), swept),
+      stalled: (...args) => call(() => work.stalled(...args), swept),
+      startRemovals: () => call(() => work.startRemovals(), swept),
+    };
+  }
+
+  async *#chunkLines<T>(lines: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const chunk of lines) {
+      await this.#alive();
+      yield chunk;
+    }
+  }
+
+  #session(session: ChunkSession): ChunkSession {
+    const call = this.#call.bind(this);
+    const settled = { after: 'settled' } as const;
+    return {
+      claim: async (...args) => {
+        const claim = await call(() => session.claim(...args));
+        if (claim === null) return null;
+        const [row] = await this.#around.sheaf.sql<{ pid: number }[]>`
+          select lease_pid as pid from chunks where lease = ${claim.lease}`;
+        this.#sessionPid = row?.pid ?? null;
+        await this.#pass('claimed');
+        return claim;
+      },
+      settleValidation: (...args) => call(() => session.settleValidation(...args), settled),
+      settleProcessing: (...args) => call(() => session.settleProcessing(...args), settled),
+      release: () => {
+        this.#sessionPid = null;
+        session.release();
+      },
+    };
+  }
+
+  #objects(): ObjectStore {
+    const { objects } = this.#around.sheaf.services;
+    const stored = { after: 'stored' } as const;
+    const call = this.#callStore.bind(this);
+    return {
+      ...objects,
+      read: async (...args) => {
+        const stream = await call(() => objects.read(...args), { before: 'read' });
+        return Readable.from(this.#pieces(stream));
+      },
+      copy: (...args) => call(() => objects.copy(...args), stored),
+      put: (...args) => call(() => objects.put(...args), stored),
+      putStream: (...args) => call(() => objects.putStream(...args), stored),
+      remove: (...args) => call(() => objects.remove(...args), stored),
+      removeAll: (...args) => call(() => objects.removeAll(...args), stored),
+    };
+  }
+
+  async *#pieces(stream: Readable): AsyncGenerator<Buffer> {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      await this.#pass('reading');
+      yield piece;
+    }
+  }
+
+  /** A call to the object store, which may be away. */
+  async #callStore<T>(what: () => Promise<T>, points: { before?: Point; after?: Point }): Promise<T> {
+    return await this.#call(async () => {
+      const { store } = this.#around;
+      if (store.failing > 0) {
+        store.failing -= 1;
+        this.#mayThrow = true;
+        throw new RetryableFault('the object store is away (for the test)');
+      }
+      return await what();
+    }, points);
+  }
+}
