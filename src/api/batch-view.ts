@@ -31,7 +31,7 @@ export function batchView(row: BatchRow, now: number): Batch {
     results_ready: row.resultsReady,
     expires_ts: row.expiresAt === null ? null : milliseconds(row.expiresAt),
     deletion_requested: row.deleting,
-    links: { self, results: `${self}/results` },
+    links: { self, results: `${self}/results`, events: `${self}/events` },
   };
 }
 

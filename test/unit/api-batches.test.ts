@@ -55,7 +55,11 @@ test('a batch is created from an upload, and answered as it will be shown', asyn
     results_ready: false,
     expires_ts: null,
     deletion_requested: false,
-    links: { self: `/batches/${batch.batch}`, results: `/batches/${batch.batch}/results` },
+    links: {
+      self: `/batches/${batch.batch}`,
+      results: `/batches/${batch.batch}/results`,
+      events: `/batches/${batch.batch}/events`,
+    },
   });
   expect(world.tickets).toEqual([batch.batch]);
 });

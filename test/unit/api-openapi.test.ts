@@ -48,6 +48,7 @@ test('the routes and who may call them', async () => {
     [
       "DELETE /batches/{batch}: delete_batch",
       "DELETE /uploads/{handler}: invalidate_upload_url",
+      "GET /batches/{batch}/events: get_batch",
       "GET /batches/{batch}/results: get_batch",
       "GET /batches/{batch}: get_batch",
       "GET /batches: get_batches",

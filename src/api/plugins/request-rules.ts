@@ -25,6 +25,11 @@ export function addRequestRules(app: FastifyInstance): void {
     }
   });
 
+  // A request that is under way when the server stops must not keep its connection open afterwards: closing waits for it.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+
   app.addHook('preValidation', async (request) => {
     if (request.is404) return;
     checkIdempotencyKey(request);

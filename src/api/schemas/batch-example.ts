@@ -56,5 +56,6 @@ export const batchExample = {
   links: {
     self: '/batches/0199f3a1-22d0-7c6f-8f0e-5b1d9a4c7e20',
     results: '/batches/0199f3a1-22d0-7c6f-8f0e-5b1d9a4c7e20/results',
+    events: '/batches/0199f3a1-22d0-7c6f-8f0e-5b1d9a4c7e20/events',
   },
 };

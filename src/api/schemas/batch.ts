@@ -114,7 +114,7 @@ export const BatchSchema = component(
       deletion_requested: Type.Boolean({
         description: 'Whether somebody asked for it to be deleted, which may have to wait for its end.',
       }),
-      links: Type.Object({ self: Type.String(), results: Type.String() }),
+      links: Type.Object({ self: Type.String(), results: Type.String(), events: Type.String() }),
     },
     {
       description: 'One operation on one upload. More fields may come; those that are here keep their names.',
