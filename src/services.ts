@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { ensureAccount } from './adapters/postgres/account-store.ts';
 import { postgresBatchStore } from './adapters/postgres/batch-store.ts';
-import { connect } from './adapters/postgres/connect.ts';
+import { connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
 import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { postgresIdempotencyStore } from './adapters/postgres/idempotency-store.ts';
 import { postgresUploadStore } from './adapters/postgres/upload-store.ts';
@@ -63,7 +63,13 @@ export async function openServices(config: Config, locations: Locations, log: Lo
     redisUrl === undefined ? postgresBackend(databaseUrl, log) : await redisBackend(redisUrl, log);
   const queue = stageQueue(backend, log);
   const database = openDatabase(databaseUrl, { max: API_CONNECTIONS });
-  const sql = connect(databaseUrl, { max: WORK_CONNECTIONS, name: 'work' });
+  const patience = idleInTransactionMs(settings.leaseSeconds);
+  const sql = connect(databaseUrl, {
+    max: WORK_CONNECTIONS,
+    name: 'work',
+    idleInTransactionMs: patience,
+    lockMs: patience,
+  });
   const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
   const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
   const close = () =>

@@ -7,13 +7,10 @@ import type {
   ValidationOutcome,
 } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
-import { connect, type Sql, type Transaction } from './connect.ts';
+import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
 import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold, isConnectionLost } from './faults.ts';
 import { transaction } from './transaction.ts';
-
-/** Below the lease: a session that was left in a transaction ends itself before anybody else needs its locks. */
-const IDLE_SHARE_OF_LEASE = 0.8;
 
 /**
  * Database sessions of one connection each. A chunk is claimed and settled on the same one, so that its pid and
@@ -50,7 +47,7 @@ export class ChunkSessions {
     const session = connect(this.#url, {
       max: 1,
       name: 'chunk',
-      idleInTransactionMs: Math.round(this.#leaseSeconds * IDLE_SHARE_OF_LEASE * 1000),
+      idleInTransactionMs: idleInTransactionMs(this.#leaseSeconds),
     });
     this.#all.add(session);
     return session;

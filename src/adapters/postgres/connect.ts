@@ -11,6 +11,15 @@ export interface ConnectOptions {
   name: string;
   /** The server ends a session that sits idle in a transaction for longer. */
   idleInTransactionMs?: number;
+  /** A statement that waits longer for a lock fails: whoever holds it may never let go, and the sweep must come round. */
+  lockMs?: number;
+}
+
+/** Below the lease: a transaction that a frozen process left open ends before anybody else needs its locks. */
+const IDLE_SHARE_OF_LEASE = 0.8;
+
+export function idleInTransactionMs(leaseSeconds: number): number {
+  return Math.round(leaseSeconds * IDLE_SHARE_OF_LEASE * 1000);
 }
 
 /** Opens a pool; nothing is connected before the first query. */
@@ -23,6 +32,7 @@ export function connect(url: string, options: ConnectOptions): Sql {
       ...(options.idleInTransactionMs !== undefined && {
         idle_in_transaction_session_timeout: options.idleInTransactionMs,
       }),
+      ...(options.lockMs !== undefined && { lock_timeout: options.lockMs }),
     },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });

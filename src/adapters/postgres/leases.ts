@@ -68,7 +68,8 @@ interface Expired {
  * Takes over what expired. The former holder's session is ended first: it may sit in an open transaction that holds
  * locks, and must not commit after the chunk was handed out again (it could not settle, but others would wait for it).
  */
-export async function reclaimExpired(sql: Sql): Promise<number> {
+export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<number> {
+  await endForsaken(sql, leaseSeconds);
   await sql`
     select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
     from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
@@ -88,4 +89,17 @@ export async function reclaimExpired(sql: Sql): Promise<number> {
       where lease is not null and lease_expires_at < clock_timestamp()
       limit ${MOST_AT_ONCE} for update skip locked)`;
   return chunks.count + batches.count;
+}
+
+/**
+ * Ends transactions of ours whose client has said nothing for as long as a lease lasts: a process that is frozen, or
+ * cut off. Such a one may hold a batch's row, and no server timeout ends it when it is half through a statement, its
+ * parameters described and not yet bound.
+ */
+async function endForsaken(sql: Sql, leaseSeconds: number): Promise<void> {
+  await sql`
+    select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS}) from pg_stat_activity
+    where datname = current_database() and application_name like 'sheaf %' and pid <> pg_backend_pid()
+      and xact_start is not null and wait_event = 'ClientRead'
+      and state_change < clock_timestamp() - make_interval(secs => ${leaseSeconds})`;
 }

@@ -2,7 +2,7 @@ import type { WorkStore } from '../../engine/ports/work-store.ts';
 import { advanceBatch, failBatch } from './advance-batch.ts';
 import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';
-import { connect, type Sql } from './connect.ts';
+import { connect, idleInTransactionMs, type Sql } from './connect.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
@@ -25,7 +25,7 @@ export function postgresWorkStore(options: {
   const { url, sql, leaseSeconds } = options;
   const sessions = new ChunkSessions(url, leaseSeconds);
   // Renewals must get through when the pool is busy or waits for locks, so they have a connection of their own.
-  const renewals = connect(url, { max: 1, name: 'leases' });
+  const renewals = connect(url, { max: 1, name: 'leases', lockMs: idleInTransactionMs(leaseSeconds) });
   const told = <T>(work: Promise<T>): Promise<T> => faultsTold(() => work);
 
   return {
@@ -40,7 +40,7 @@ export function postgresWorkStore(options: {
     fail: (batchId, reason) => told(failBatch(sql, batchId, reason)),
     advance: (batchId) => told(advanceBatch(sql, batchId)),
     chunkLines: (batchId) => chunkLines(sql, batchId),
-    reclaimExpired: () => told(reclaimExpired(sql)),
+    reclaimExpired: () => told(reclaimExpired(sql, leaseSeconds)),
     exhausted: (maxAttempts) => told(exhaustedBatches(sql, maxAttempts)),
     stuck: () => told(stuckBatches(sql)),
     waitingWork: () => told(waitingWork(sql)),

@@ -89,13 +89,16 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
     stopServing,
 
     async close() {
+      // Each may wait for ever: for a ticket that is still served, or for the connection on which its worker listens.
       const closing = [stopServing(), ...[...queues.values()].map((queue) => queue.close())];
-      try {
-        await withDeadline(Promise.all(closing), CLOSE_MS, 'close');
-      } catch (error) {
-        log.warn({ err: error }, 'the queue is left as it is');
+      const steps: (() => Promise<unknown>)[] = [() => Promise.all(closing), () => backend.close()];
+      for (const step of steps) {
+        try {
+          await withDeadline(step(), CLOSE_MS, 'close');
+        } catch (error) {
+          log.warn({ err: error }, 'the queue is left as it is');
+        }
       }
-      await backend.close();
     },
   };
 }
