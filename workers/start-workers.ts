@@ -30,6 +30,7 @@ export async function startWorkers(services: Services, config: Config): Promise<
       names: operations.map((operation) => operation.name),
       versions: operations.map((operation) => operation.version),
     },
+    longStages: new Set(),
     stopping: () => stopping,
   };
   const worker: WorkerStage = { services, engine, concurrency: config.SHEAF_WORKER_CONCURRENCY };

@@ -2,7 +2,7 @@ import { isFinal } from '../core/errors.ts';
 import type { BatchOptions, BatchRow } from '../engine/ports/request-stores.ts';
 import type { InputDescription } from '../engine/ports/work-store.ts';
 import { progressOf } from '../engine/progress.ts';
-import type { Batch } from './schemas/batch.ts';
+import { type Batch, MOST_COLUMNS_LISTED } from './schemas/batch.ts';
 
 /** A batch as the API answers it. `now` in seconds. */
 export function batchView(row: BatchRow, now: number): Batch {
@@ -35,6 +35,14 @@ export function batchView(row: BatchRow, now: number): Batch {
   };
 }
 
+/** A batch as an item of a list: the same, but for what may be very long. */
+export function listedBatch(row: BatchRow, now: number): Batch {
+  const batch = batchView(row, now);
+  const { read } = batch;
+  if (read === null) return batch;
+  return { ...batch, read: { ...read, columns: read.columns.slice(0, MOST_COLUMNS_LISTED) } };
+}
+
 function optionsView(row: BatchOptions) {
   return {
     dry_run: row.dryRun,
@@ -58,9 +66,10 @@ function isResumable(row: BatchRow, now: number): boolean {
 function readView(read: InputDescription): NonNullable<Batch['read']> {
   const { format, encoding, bom } = read;
   const columns = read.columns.map(({ name, field }) => ({ name, field }));
-  if (read.format === 'ndjson') return { format, encoding, bom, columns };
+  const total = { columns_total: columns.length };
+  if (read.format === 'ndjson') return { format, encoding, bom, columns, ...total };
   const { delimiter, quote, header } = read;
-  return { format, encoding, bom, delimiter, quote, header, columns };
+  return { format, encoding, bom, delimiter, quote, header, columns, ...total };
 }
 
 /** Seconds with three decimals. */

@@ -37,9 +37,15 @@ export function checkIdempotencyKey(request: FastifyRequest): void {
     throw refuse('unknown_header', message);
   }
   if (use === 'needless') return;
+  if (timesGiven(request, 'idempotency-key') > 1) throw refuse('invalid', 'is given more than once');
   if (key.length === 0) throw refuse('too_short', 'must have at least 1 character');
   if (key.length > LONGEST_KEY) throw refuse('too_long', `must have at most ${LONGEST_KEY} characters`);
   if (!/^[\x20-\x7e]*$/.test(String(key))) throw refuse('invalid_format', 'must be printable ASCII');
+}
+
+/** Node joins the values of a header that is sent twice to one, which would be a key of nobody's choice. */
+function timesGiven({ raw }: FastifyRequest, header: string): number {
+  return raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === header).length;
 }
 
 /**

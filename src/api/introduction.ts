@@ -71,7 +71,7 @@ refuses it; GET, PATCH and DELETE may be repeated as they are, and need none.
 ## Conventions
 
 - Times are Unix seconds with three decimals (\`…_ts\`), ids are UUIDs, names are in snake_case.
-- Unknown fields of a body and unknown parameters of a query are refused, never ignored; so are parameters that are given twice.
+- Unknown fields of a body and unknown parameters of a query are refused, never ignored; so are keys and parameters that are given twice.
 - Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page, with the same filters.
 - Every route names the permission that the role of the caller must allow (\`x-permission\`; null: none, and no key). To create a batch, the role must also allow the operation by its name.
 - 503 carries \`Retry-After\`. Every answer carries \`X-Request-Id\`, which the log of the server knows.`;

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type FieldErrorCode, type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
+import { repeatedNames } from './repeated-names.ts';
 import { type TextFault, textFault } from './text-fault.ts';
 
 /** Deeper than anyone means it, and shallow enough for every recursive function that meets the value later. */
@@ -13,31 +14,41 @@ export function takeJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => parseJsonBody(body),
+    async (request: FastifyRequest, body: Buffer) => {
+      refuseEncoded(request.headers['content-encoding']);
+      return parseJsonBody(body);
+    },
   );
+}
+
+/** Bytes that are compressed would only be told to be no JSON, which helps nobody. */
+function refuseEncoded(encoding = ''): void {
+  if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
+  throw new RequestError('unsupported_media_type', 'send the body uncompressed, without Content-Encoding');
 }
 
 /**
  * Reads a body, and refuses what JSON can say but what could not be stored or handed on as it is: PostgreSQL keeps
- * neither NUL nor half a surrogate pair, and JavaScript no number of more than 53 bits.
+ * neither NUL nor half a surrogate pair, JavaScript no number of more than 53 bits, and an object no name twice.
  * @throws {RequestError} malformed_json, invalid_request
  */
 export function parseJsonBody(body: Buffer): unknown {
-  const value = parse(body);
+  const text = textOf(body);
+  const value = parse(text);
   const problems: FieldProblem[] = [];
   collect(value, '', 1, problems);
+  problems.push(...repeatedNames(text, DEEPEST));
   if (problems.length > 0) throw invalidRequest(...problems);
   return value;
 }
 
-function parse(body: Buffer): unknown {
+function textOf(body: Buffer): string {
   if (body.length === 0) {
     const detail = 'the body is empty; send a JSON object, or leave the Content-Type header out';
     throw new RequestError('malformed_json', detail);
   }
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new RequestError(
@@ -45,6 +56,9 @@ function parse(body: Buffer): unknown {
       'the body is not UTF-8; JSON is sent in UTF-8 whatever its charset says',
     );
   }
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -61,12 +75,21 @@ function collect(value: unknown, pointer: string, depth: number, problems: Field
     const fault = textFault(value);
     if (fault !== null) problem(fault.code, fault.message);
   } else if (typeof value === 'number') {
-    if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))) return;
+    if (isKeptExactly(value) || !mayBeText(pointer)) return;
     problem('too_precise', 'is a number that cannot be kept exactly; send it as a string');
   } else if (typeof value === 'object' && value !== null) {
     if (depth > DEEPEST) problem('too_deep', `is nested deeper than ${DEEPEST} levels`);
     else collectMembers(value, pointer, depth, problems);
   }
+}
+
+function isKeptExactly(value: number): boolean {
+  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+}
+
+/** The fields of the API itself take no text for a number; their schemas say how large one may be. */
+function mayBeText(pointer: string): boolean {
+  return pointer.startsWith('/metadata/') || pointer.startsWith('/settings/');
 }
 
 function collectMembers(value: object, pointer: string, depth: number, problems: FieldProblem[]): void {

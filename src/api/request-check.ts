@@ -80,6 +80,7 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
       ];
     }
     case 'type':
+      if (isInfiniteNumber(error)) return ['out_of_range', 'is a larger number than any that is kept'];
       return ['invalid_type', wrongType(error)];
     case 'enum':
       return ['not_allowed', `must be one of ${params.allowedValues.join(', ')}`];
@@ -96,7 +97,7 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
     case 'uniqueItems':
       return ['invalid', 'is there already', String(Math.max(params.i, params.j))];
     case 'minLength':
-      return ['too_short', `must have at least ${params.limit} characters`];
+      return ['too_short', `must have at least ${params.limit} character${params.limit === 1 ? '' : 's'}`];
     case 'maxLength':
       return ['too_long', `must have at most ${params.limit} characters`];
     case 'maxProperties':
@@ -118,6 +119,15 @@ const TYPES: Record<string, string> = {
   array: 'an array',
   null: 'null',
 };
+
+/** What `JSON.parse` makes of `1e400` is of no type that ajv knows, though a number is what was asked for. */
+function isInfiniteNumber({ data, params }: ErrorObject): boolean {
+  const types: string[] = [params.type].flat();
+  return (
+    (data === Number.POSITIVE_INFINITY || data === Number.NEGATIVE_INFINITY) &&
+    (types.includes('integer') || types.includes('number'))
+  );
+}
 
 function wrongType(error: ErrorObject): string {
   const types = [error.params.type as string | string[]].flat();

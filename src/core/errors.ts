@@ -91,6 +91,7 @@ export const RECORD_ERRORS = {
   json_malformed: 'The line is not JSON',
   json_not_object: 'The line is JSON, but not an object',
   json_too_deep: 'Arrays and objects are nested deeper than allowed',
+  json_too_many_keys: 'The record has more keys than allowed',
   json_key_repeated: 'A key is given twice',
   json_key_reserved: 'A key has a name that is not allowed',
   not_text: 'The text holds half of a surrogate pair, which is no character',

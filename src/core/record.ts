@@ -63,9 +63,12 @@ function columnMissing(why: string, columns: readonly string[]): FileFault {
     .slice(0, 20)
     .map((column) => `"${shortened(column)}"`)
     .join(', ');
+  // One name with another delimiter in it is most often a whole row that was saved with that delimiter.
+  const [only = ''] = columns;
+  const hint = columns.length === 1 && /[;\t]/.test(only) ? '; columns are separated by commas' : '';
   return {
     code: 'file_column_missing',
-    message: `${why}, but the header row has only ${shown}${columns.length > 20 ? ', …' : ''}; rename a column or map one`,
+    message: `${why}, but the header row has only ${shown}${columns.length > 20 ? ', …' : ''}${hint}; rename a column or map one`,
     record: 0,
   };
 }

@@ -1,4 +1,4 @@
-import { PermanentFault } from '../core/errors.ts';
+import { type FileFault, PermanentFault } from '../core/errors.ts';
 import type { OperationRegistry } from '../core/operation.ts';
 import { bindColumns, bindKeys } from '../core/record.ts';
 import { RFC_4180 } from '../formats/csv/dialect.ts';
@@ -81,14 +81,15 @@ function describeInput(engine: CopyUpload, claim: BatchClaim, index: FileIndex, 
   const copied = { hash: index.sha256, inputKey: key, chunks: index.chunks, total: index.records };
   const operation = engine.operations.get(claim.operation);
   if (operation === undefined) throw new Error(`claimed a batch of the unknown operation ${claim.operation}`);
-  // A quote that is never closed is the last record's trouble: the others are checked as usual.
-  const fault = index.fault?.code === 'file_unclosed_quote' ? undefined : index.fault;
+  const fault = carriedByRecord(index.fault) ? undefined : index.fault;
   const encoded = { encoding: 'utf-8', bom: index.bom } as const;
   if (fault === undefined && index.format === 'ndjson') {
     const binding = bindKeys(index.columns ?? [], claim.mapping, operation);
     return { ...copied, fault: null, read: { format: 'ndjson', ...encoded, ...binding } };
   }
-  if (fault !== undefined || index.columns === null) return { ...copied, read: null, fault: fault ?? null };
+  if (fault !== undefined) return { ...copied, read: null, fault };
+  // A batch without columns and without a reason would run through and process nothing.
+  if (index.columns === null) throw new Error('the CSV has neither columns nor a fault');
 
   const binding = bindColumns(index.columns, claim.mapping, operation, claim.customId);
   if ('code' in binding) return { ...copied, read: null, fault: binding };
@@ -104,4 +105,9 @@ function describeInput(engine: CopyUpload, claim: BatchClaim, index: FileIndex, 
       columns: binding.columns,
     },
   };
+}
+
+/** A quote that is never closed is the last record's trouble, and the others are checked; the header row has no others. */
+function carriedByRecord(fault: FileFault | undefined): boolean {
+  return fault?.code === 'file_unclosed_quote' && fault.record !== 0;
 }

@@ -12,6 +12,11 @@ const DIGEST_BYTES = 16;
 export function checkCustomIds(claim: ChunkClaim, records: readonly CheckedRecord[]): CheckedRecord[] {
   if (claim.customId === null) return [...records];
   const column = claim.customId;
+  // An object or array of NDJSON is given, and still no id.
+  const mustBe =
+    claim.read.format === 'ndjson'
+      ? 'must be a text that is not blank, a number or true/false: it is the custom_id'
+      : 'must be given: it is the custom_id';
   const repeated = new Set(claim.repeatedIds);
   return records.map((record): CheckedRecord => {
     // A record that could not be read at all has no id to be missed.
@@ -19,7 +24,7 @@ export function checkCustomIds(claim: ChunkClaim, records: readonly CheckedRecor
     if (record.customId === undefined) {
       return broken(record, {
         code: 'custom_id_missing',
-        message: 'must be given: it is the custom_id',
+        message: mustBe,
         column,
       });
     }

@@ -76,7 +76,10 @@ export class LeaseKeeper {
         },
       });
     } catch (error) {
-      throw holding.abort.signal.aborted ? holding.abort.signal.reason : error;
+      const told = holding.abort.signal.aborted ? holding.abort.signal.reason : error;
+      // What failed may go on behind, such as a handler whose database session was lost: it is told to stop.
+      holding.abort.abort(told);
+      throw told;
     } finally {
       this.#held.delete(ref.lease);
     }

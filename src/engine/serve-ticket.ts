@@ -7,6 +7,8 @@ import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type {
   BatchClaim,
+  BatchReason,
+  BatchStage,
   ChunkClaim,
   KnownOperations,
   LeaseRef,
@@ -24,6 +26,8 @@ export interface ServeTicket extends CopyUpload, ValidateChunk, RunChunk, WriteR
   queue: WorkQueue;
   leases: LeaseKeeper;
   known: KnownOperations;
+  /** The stages in which this worker is at a long batch. */
+  longStages: Set<BatchStage>;
   log: Log;
   /** True once the worker is told to stop: it finishes what it holds and begins nothing. */
   stopping: () => boolean;
@@ -49,15 +53,46 @@ export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<vo
   }
 }
 
+/** What takes seconds, whatever is done with it. */
+const SHORT_BYTES = 64 * 1024 ** 2;
+
+/**
+ * Of the long ones a worker does one at a time in each stage, so that there is always room for a short one, whoever
+ * it belongs to. The step that follows in the same visit has its room already.
+ */
+async function serveBatch(
+  engine: ServeTicket,
+  stage: BatchStage,
+  batchId: string | undefined,
+): Promise<WorkWaiting[] | null> {
+  const room = batchId === undefined && !engine.longStages.has(stage);
+  // Taken before the claim, so that two at once do not both find it free.
+  if (room) engine.longStages.add(stage);
+  let claim: BatchClaim | null = null;
+  try {
+    claim = await engine.work.claimBatch(stage, engine.known, {
+      ...(batchId !== undefined && { batchId }),
+      ...(batchId === undefined && !room && { mostBytes: SHORT_BYTES }),
+    });
+  } finally {
+    if (room && (claim === null || claim.upload.bytes <= SHORT_BYTES)) engine.longStages.delete(stage);
+  }
+  if (claim === null) return null;
+  const claimed = claim;
+  const lease: LeaseRef = { kind: 'batch', batchId: claimed.batchId, lease: claimed.lease };
+  try {
+    return await underLease(engine, claimed, lease, (held) => ON_BATCHES[stage](engine, claimed, held));
+  } finally {
+    if (room && claimed.upload.bytes > SHORT_BYTES) engine.longStages.delete(stage);
+  }
+}
+
 const ON_BATCHES = { copy: copyUpload, write_results: writeResults, remove: removeBatch };
 
 /** `null`: nothing was claimed. Otherwise the work that came of it. */
 async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<WorkWaiting[] | null> {
   if (stage === 'copy' || stage === 'write_results' || stage === 'remove') {
-    const claim = await engine.work.claimBatch(stage, engine.known, batchId);
-    if (claim === null) return null;
-    const lease: LeaseRef = { kind: 'batch', batchId: claim.batchId, lease: claim.lease };
-    return await underLease(engine, claim, lease, (held) => ON_BATCHES[stage](engine, claim, held));
+    return await serveBatch(engine, stage, batchId);
   }
   const session = await engine.work.openSession();
   try {
@@ -102,30 +137,39 @@ async function afterFault(
 ): Promise<boolean> {
   const about = { batch: claim.batchId, chunk: lease.number, attempt: claim.attempts, err: error };
   const free = error instanceof LeaseLost || (error instanceof RetryableFault && error.free);
-  const permanent = error instanceof PermanentFault;
-  const delaySeconds = free || permanent ? 0 : backoffSeconds(claim.attempts);
+  const delaySeconds = free ? 0 : backoffSeconds(claim.attempts);
 
   // Only the holder may judge: a worker that was frozen meanwhile has nothing to say about the batch any more.
-  if (!(await engine.work.giveBack(lease, { delaySeconds, free }))) {
+  const reason = whyGivenUp(engine, claim, lease, error);
+  const given =
+    reason === null
+      ? await engine.work.giveBack(lease, { delaySeconds, free })
+      : await engine.work.giveUp(lease, reason, { delaySeconds });
+  if (!given) {
     engine.log.info(about, 'the work was not ours any more');
     return true;
   }
-  if (permanent) {
-    engine.log.error(about, 'the batch cannot go on');
-    await engine.work.fail(claim.batchId, { code: error.code, message: error.message });
-    return true;
-  }
-  if (!free && claim.attempts >= engine.settings.maxAttempts) {
-    engine.log.error(about, 'the last attempt failed');
-    await engine.work.fail(claim.batchId, {
-      code: 'retries_exhausted',
-      message: exhausted(lease, claim, error),
-    });
+  if (reason !== null) {
+    const permanent = error instanceof PermanentFault;
+    engine.log.error(about, permanent ? 'the batch cannot go on' : 'the last attempt failed');
     return true;
   }
   engine.log[free ? 'debug' : 'warn'](about, 'the step failed and will be tried again');
   if (free) await engine.queue.enqueue([{ stage: stageOf(claim), batchId: claim.batchId }]);
   return false;
+}
+
+/** `null`: it is tried again. */
+function whyGivenUp(
+  engine: ServeTicket,
+  claim: BatchClaim | ChunkClaim,
+  lease: LeaseRef,
+  error: unknown,
+): BatchReason | null {
+  if (error instanceof PermanentFault) return { code: error.code, message: error.message };
+  const free = error instanceof LeaseLost || (error instanceof RetryableFault && error.free);
+  if (free || claim.attempts < engine.settings.maxAttempts) return null;
+  return { code: 'retries_exhausted', message: exhausted(lease, claim, error) };
 }
 
 function stageOf(claim: BatchClaim | ChunkClaim): Stage {

@@ -11,7 +11,8 @@ export interface Sweep extends RemoveUploads {
     WorkStore,
     | 'reclaimExpired'
     | 'exhausted'
-    | 'fail'
+    | 'failExhausted'
+    | 'failStalled'
     | 'stuck'
     | 'advance'
     | 'stalled'
@@ -39,9 +40,7 @@ export async function sweep(engine: Sweep): Promise<void> {
     'take over expired leases': () => takeOver(engine),
     'fail what was tried too often': () => failExhausted(engine),
     'fail what nobody works on': () => failStalled(engine),
-    'move on what is settled': async () => {
-      for (const batchId of await engine.work.stuck()) await engine.work.advance(batchId);
-    },
+    'move on what is settled': () => moveOn(engine),
     'begin removals': () => engine.work.startRemovals(),
     'write tickets': () => topUp(engine),
     'remove uploads': () => removeUploads(engine),
@@ -69,20 +68,32 @@ async function takeOver({ work, log }: Sweep): Promise<void> {
 }
 
 async function failExhausted({ work, settings, log }: Sweep): Promise<void> {
-  for (const { batchId, what } of await work.exhausted(settings.maxAttempts)) {
+  await each(await work.exhausted(settings.maxAttempts), async ({ batchId, what }) => {
     const message = `${what} failed ${settings.maxAttempts} times`;
-    log.error({ batch: batchId }, message);
-    await work.fail(batchId, { code: 'retries_exhausted', message });
-  }
+    const reason = { code: 'retries_exhausted', message } as const;
+    if (await work.failExhausted(batchId, settings.maxAttempts, reason))
+      log.error({ batch: batchId }, message);
+  });
+}
+
+async function moveOn({ work }: Sweep): Promise<void> {
+  await each(await work.stuck(), async (batchId) => void (await work.advance(batchId)));
+}
+
+/** One batch that cannot be dealt with does not keep the others from their turn. @throws what the first one threw */
+async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const item of items) await act(item).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** What is being cancelled or deleted cannot fail: it keeps trying, and says so where somebody looks. */
 async function failStalled({ work, settings, log }: Sweep): Promise<void> {
-  for (const { batchId, status } of await work.stalled(settings.stalledSeconds)) {
+  await each(await work.stalled(settings.stalledSeconds), async ({ batchId, status }) => {
     const message = `no worker has done anything for the batch in ${status} for ${settings.stalledSeconds} seconds`;
     log.error({ batch: batchId }, message);
-    await work.fail(batchId, { code: 'stalled', message });
-  }
+    await work.failStalled(batchId, settings.stalledSeconds, { code: 'stalled', message });
+  });
 }
 
 /** Writes the tickets that are missing: lost ones, those of a queue that was emptied, those whose backoff is over. */

@@ -1,6 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ChunkLimits, ChunkRange, RecordFault } from '../core/chunk.ts';
 
+/** As many cells as a worker and the result files take at once; a file of many columns has fewer records in a chunk. */
+const MOST_CELLS = 1_000_000;
+
 /** A record that goes on after the end of the piece. Its bytes are gone; only their hashes are kept. */
 interface CutRecord {
   /** SHA-256 of the record so far, in case it gets a chunk of its own. */
@@ -21,6 +24,7 @@ export class ChunkCutter {
   readonly chunks: ChunkRange[] = [];
   records = 0;
   readonly #limits: ChunkLimits;
+  #mostRecords: number;
   #piece: Buffer = Buffer.alloc(0);
   #base = 0;
   /** SHA-256 of the open chunk's bytes up to `#hashed`; null when no chunk is open. */
@@ -33,6 +37,13 @@ export class ChunkCutter {
 
   constructor(limits: ChunkLimits) {
     this.#limits = limits;
+    this.#mostRecords = limits.records;
+  }
+
+  /** Told before the first record, as soon as it is known how many columns the records have. */
+  limitCells(columns: number): void {
+    const records = Math.max(Math.floor(MOST_CELLS / Math.max(columns, 1)), 1);
+    this.#mostRecords = Math.min(this.#limits.records, records);
   }
 
   /** The piece that the next calls are about, and its offset. */
@@ -123,7 +134,7 @@ export class ChunkCutter {
 
   #extend(end: number): void {
     this.#end = end;
-    if (this.#count >= this.#limits.records || end - this.#start >= this.#limits.bytes) this.#close(end);
+    if (this.#count >= this.#mostRecords || end - this.#start >= this.#limits.bytes) this.#close(end);
   }
 
   #close(end: number): void {

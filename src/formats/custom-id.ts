@@ -12,7 +12,11 @@ export function customIdReader(
 ): (row: Row) => string | undefined {
   const index = description.columns.findIndex(({ name }) => name === column);
   return (row) => {
-    if (row.cells !== undefined) return row.cells[index] || undefined;
-    return row.value === undefined ? undefined : (textAt(row, column) ?? undefined);
+    if (row.cells !== undefined) return given(row.cells[index] ?? '');
+    return row.value === undefined ? undefined : given(textAt(row, column) ?? '');
   };
+}
+
+function given(text: string): string | undefined {
+  return text.trim() === '' ? undefined : text;
 }

@@ -62,7 +62,7 @@ describe('claims', () => {
     const id = await addBatch(sheaf, { status: 'processing', chunks: 2, execution: 'serial' });
     await sheaf.sql`update chunks set available_at = now() + interval '1 hour' where batch_id = ${id} and number = 1`;
     expect(await claimed()).toBeUndefined();
-    expect(await sheaf.services.work.waitingWork()).toEqual([{ stage: 'process', batchId: id, tickets: 1 }]);
+    expect(await sheaf.services.work.waitingWork()).toEqual([]);
   });
 });
 

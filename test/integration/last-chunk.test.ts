@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { failBatch } from '../../src/adapters/postgres/advance-batch.ts';
+import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { LeaseLost } from '../../src/core/errors.ts';
-import type { KnownOperations } from '../../src/engine/ports/work-store.ts';
+import type { BatchReason, KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { gate } from '../support/gate.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
@@ -12,11 +14,16 @@ const OUTCOME = { succeeded: 10, failed: 0, part: 'parts/x' };
 const REASON = { code: 'retries_exhausted', message: 'for the test' } as const;
 
 let sheaf: TestSheaf;
+let sql: Sql;
 
 beforeAll(async () => {
   sheaf = await openTestSheaf();
+  sql = connect(sheaf.locations.databaseUrl, { max: 2, name: 'work' });
 });
-afterAll(() => sheaf.close());
+afterAll(async () => {
+  await sql.end();
+  await sheaf.close();
+});
 beforeEach(() => clearBatches(sheaf.sql));
 
 async function claim(phase: 'validate' | 'process' = 'process') {
@@ -26,6 +33,7 @@ async function claim(phase: 'validate' | 'process' = 'process') {
   return { session, claimed };
 }
 
+const fail = (id: string, reason: BatchReason = REASON) => failBatch(sql, id, reason, async () => true);
 const advance = (id: string) => sheaf.services.work.advance(id);
 const status = async (id: string) => (await sheaf.batch(id)).status;
 
@@ -104,7 +112,7 @@ describe('a batch that leaves processing by failing', () => {
     const { session, claimed } = await claim();
     const settling = session.settleProcessing(claimed, async (sql) => {
       await sql`insert into learners (account_id, learner_id) values (${claimed.accountId}, ${'late'})`;
-      await sheaf.services.work.fail(id, REASON);
+      await fail(id, REASON);
       return OUTCOME;
     });
     await expect(settling).rejects.toBeInstanceOf(LeaseLost);
@@ -129,7 +137,7 @@ describe('a batch that leaves processing by failing', () => {
     });
     await heldBack.arrived;
     let failed = false;
-    const failing = sheaf.services.work.fail(id, REASON).then(() => {
+    const failing = fail(id, REASON).then(() => {
       failed = true;
     });
     while ((await sheaf.sql`select from pg_stat_activity where wait_event_type = 'Lock'`).length === 0) {
@@ -147,11 +155,32 @@ describe('a batch that leaves processing by failing', () => {
 
   it('is failed once; a terminal batch cannot be failed', async () => {
     const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
-    await sheaf.services.work.fail(id, REASON);
-    await sheaf.services.work.fail(id, { ...REASON, message: 'again' });
+    await fail(id, REASON);
+    await fail(id, { ...REASON, message: 'again' });
     expect((await sheaf.batch(id)).statusReason?.message).toBe('for the test');
     const done = await addBatch(sheaf, { status: 'completed', chunks: 1 });
-    await sheaf.services.work.fail(done, REASON);
+    await fail(done, REASON);
     expect(await status(done)).toBe('completed');
+  });
+
+  it('is left alone when what spoke against it is not true any more', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    expect(await failBatch(sql, id, REASON, async () => false)).toBe(false);
+    expect(await sheaf.services.work.failExhausted(id, 1, REASON)).toBe(false);
+    expect(await status(id)).toBe('processing');
+    await sheaf.sql`update chunks set attempts = 1 where batch_id = ${id}`;
+    expect(await sheaf.services.work.failExhausted(id, 1, REASON)).toBe(true);
+    expect(await status(id)).toBe('failed');
+  });
+
+  it('and its work is given up in one: a worker that lost its lease fails nothing', async () => {
+    const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    const { claimed } = await claim();
+    const lease = { kind: 'chunk', batchId: id, number: 1, lease: claimed.lease } as const;
+    const lost = { ...lease, lease: id };
+    expect(await sheaf.services.work.giveUp(lost, REASON, { delaySeconds: 0 })).toBe(false);
+    expect(await status(id)).toBe('processing');
+    expect(await sheaf.services.work.giveUp(lease, REASON, { delaySeconds: 0 })).toBe(true);
+    expect(await status(id)).toBe('failed');
   });
 });

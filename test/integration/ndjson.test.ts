@@ -31,6 +31,7 @@ describe('a file of JSON objects, one a line', () => {
       format: 'ndjson',
       encoding: 'utf-8',
       bom: true,
+      columns_total: 4,
       columns: ['learner_id', 'email', 'given_name', 'score'].map((name) => ({ name, field: name })),
     });
   });
@@ -99,6 +100,21 @@ describe('a file of JSON objects, one a line', () => {
     const batch = await sheaf.run('{"learner_id": }\n{"learner_id":"nf2"}\n', { on_invalid: 'skip' });
     expect(batch).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 1, failed: 1 } });
     expect(batch.read?.columns).toEqual([]);
+  });
+});
+
+describe('the custom_id of a JSON object', () => {
+  it('is a text that is not blank, a number or a boolean', async () => {
+    const ids = ['a', ' ', 7, true, { n: 1 }, ['b'], null];
+    const file = ndjson(...ids.map((ref, n) => ({ learner_id: `nc${n}`, ref })));
+    const batch = await sheaf.run(file, { custom_id: 'ref', on_invalid: 'skip' });
+
+    expect(batch).toMatchObject({ status: 'completed', counts: { total: 7, succeeded: 3, failed: 4 } });
+    const lines = await sheaf.lines(batch);
+    expect(lines.map((line) => line.custom_id)).toEqual(['a', undefined, '7', 'true', ...Array(3)]);
+    expect(lines[4]).toMatchObject({
+      error: { code: 'custom_id_missing', message: expect.stringContaining('must be a text') },
+    });
   });
 });
 

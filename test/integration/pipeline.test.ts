@@ -246,6 +246,21 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
     expect(batch.counts).toMatchObject({ total: 3, failed: 1, unprocessed: 2 });
   });
 
+  it('a quote that is never closed in the header row: there is no record that could carry it', async () => {
+    const text = '"learner_id,email\na,a@x.org\n';
+    const batch = await rejected(text);
+    expect(batch.statusReason).toMatchObject({ code: 'file_unclosed_quote', record: 0, offset: 0 });
+    expect(batch.counts.total).toBe(0);
+  });
+
+  it('one NUL in a record is that record’s trouble', async () => {
+    const rows = ['nul1,,,', 'nul2,,a\0b,', 'nul3,,,'];
+    const batch = await sheaf.run(csv(...rows), { on_invalid: 'skip' });
+    expect(batch).toMatchObject({ status: 'completed', counts: { total: 3, succeeded: 2, failed: 1 } });
+    const [line] = await sheaf.lines(batch, 'failed');
+    expect(line).toMatchObject({ record: 2, error: { code: 'nul_character', field: 'given_name' } });
+  });
+
   it('bytes that are not UTF-8', async () => {
     const text = Buffer.from('learner_id,given_name\ne1,Ana\ne2,Andr\xe9\ne3,Eva\n', 'latin1');
     const batch = await rejected(text);

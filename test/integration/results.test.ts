@@ -140,16 +140,16 @@ describe('a CSV file with bad records of every sort', () => {
 
   it('gives the client’s own columns back in tables', async () => {
     const table = await text(batch, 'all', 'csv');
-    expect(table.startsWith(`${HEADER},_record,_status,_error_code,_error\r\n`)).toBe(true);
-    expect(table).toContain('\r\nr1,r1@example.org,"Ana ""x"", B",1.50,1,succeeded,,\r\n');
-    expect(table).toContain('\r\nr10,,"two\r\nlines",,10,succeeded,,\r\n');
+    expect(table.startsWith(`${HEADER},_rest,_record,_status,_error_code,_error\r\n`)).toBe(true);
+    expect(table).toContain('\r\nr1,r1@example.org,"Ana ""x"", B",1.50,,1,succeeded,,\r\n');
+    expect(table).toContain('\r\nr10,,"two\r\nlines",,,10,succeeded,,\r\n');
     expect(table).toMatch(
-      /\r\nr2,no-mail,,101,2,failed,invalid_format; out_of_range,email: must be .*; score: must be .*\r\n/,
+      /\r\nr2,no-mail,,101,,2,failed,invalid_format; out_of_range,email: must be .*; score: must be .*\r\n/,
     );
-    expect(table).toMatch(/\r\nr4,,"""a""b",,4,failed,quote_misplaced,/);
-    expect(table).toMatch(/\r\nr5,,,,5,failed,cells_too_few,/);
-    expect(table).toMatch(/\r\nr6,,,,6,failed,cells_too_many,/);
-    expect(table).toMatch(/\r\n,,,,8,failed,record_too_large,/);
+    expect(table).toMatch(/\r\n,,,,"r4,,""a""b,",4,failed,quote_misplaced,/);
+    expect(table).toMatch(/\r\n,,,,"r5,,",5,failed,cells_too_few,/);
+    expect(table).toMatch(/\r\n,,,,"r6,,,,",6,failed,cells_too_many,/);
+    expect(table).toMatch(/\r\n,,,,,8,failed,record_too_large,/);
     const failed = (await text(batch, 'failed', 'csv')).split('\r\n');
     expect(failed.slice(1, -1).map((row) => /,(\d+),failed,/.exec(row)?.[1])).toEqual([
       '2',
@@ -170,17 +170,38 @@ describe('a CSV file with bad records of every sort', () => {
     const mended = (await text(batch, 'failed', 'csv'))
       .replace('r2,no-mail,,101', 'm2,m2@example.org,,100')
       .replace('r1,,twice,', 'm1,,twice,')
-      .replace('r4,,"""a""b",', 'm4,,ab,')
+      .replace(',,,,"r4,,""a""b,"', 'm4,,ab,,')
+      .replace(',,,,"r5,,"', 'm5,,,,"r5,,"')
+      .replace(',,,,"r6,,,,"', 'm6,,,,')
       .replace('x'.repeat(160), 'x')
-      .replace('\r\n,,,,8', '\r\nm8,,,,8');
+      .replace('\r\n,,,,,8', '\r\nm8,,,,,8');
     const again = await sheaf.run(mended, { results_format: ['csv'] });
     expect(again).toMatchObject({ status: 'completed', counts: { total: 7, succeeded: 7 } });
     const table = (await text(again, 'all', 'csv')).split('\r\n');
-    expect(table[0]).toBe(`${HEADER},_record,_status,_error_code,_error`);
-    expect(table[1]).toBe('m2,m2@example.org,,100,1,succeeded,,');
+    expect(table[0]).toBe(`${HEADER},_rest,_record,_status,_error_code,_error`);
+    expect(table[1]).toBe('m2,m2@example.org,,100,,1,succeeded,,');
     expect(names(again)).toEqual([
       ...['all.csv', 'succeeded.csv', 'failed.csv', 'errors.csv', 'unprocessed.csv', 'manifest.json'],
     ]);
+  });
+});
+
+describe('rows that could not be read', () => {
+  it('sent back unmended, fail again and lose nothing', async () => {
+    const body = `${HEADER}\nz1,z1@example.org,Ann,1,Smith\nz2\n`;
+    const first = await sheaf.run(body, { on_invalid: 'skip', results_format: BOTH });
+    expect(first.counts).toMatchObject({ total: 2, failed: 2 });
+    let sent = await text(first, 'failed', 'csv');
+    for (let time = 0; time < 2; time += 1) {
+      const again = await sheaf.run(sent, { on_invalid: 'skip', results_format: BOTH });
+      expect(again.counts).toMatchObject({ total: 2, succeeded: 0, failed: 2 });
+      expect(codes(await lines(again, 'all'))).toEqual(['required', 'required']);
+      sent = await text(again, 'failed', 'csv');
+      expect(sent).toMatch(/\r\n,,,,"z1,z1@example.org,Ann,1,Smith",1,failed,.*\r\n,,,,z2,2,failed,/);
+    }
+    const [stored] =
+      await sheaf.sql`select count(*)::int as n from learners where learner_id in ('z1', 'z2')`;
+    expect(stored?.n).toBe(0);
   });
 });
 
@@ -222,7 +243,7 @@ describe('the unprocessed records', () => {
     await checkAccounting(faulty);
     expect(await text(faulty, 'unprocessed', 'csv')).toBe(body);
     expect(await text(faulty, 'all', 'csv')).toBe(
-      '_record,_status,_error_code,_error\r\n1,unprocessed,,\r\n2,unprocessed,,\r\n',
+      '_rest,_record,_status,_error_code,_error\r\n"f1,f1@example.org",1,unprocessed,,\r\n"f2,",2,unprocessed,,\r\n',
     );
     const again = await sheaf.run(body, { mapping: { Nummer: 'learner_id' } });
     expect(again.counts).toMatchObject({ total: 2, succeeded: 2 });
@@ -269,7 +290,7 @@ describe('a file that is wrong as a whole', () => {
     expect(batch.status).toBe('validation_failed');
     expect(batch.results).toHaveLength(10);
     await checkAccounting(batch);
-    expect(await text(batch, 'all', 'csv')).toBe('_record,_status,_error_code,_error\r\n');
+    expect(await text(batch, 'all', 'csv')).toBe('_rest,_record,_status,_error_code,_error\r\n');
     expect(await text(batch, 'unprocessed', 'csv')).toBe('');
   });
 
@@ -279,7 +300,7 @@ describe('a file that is wrong as a whole', () => {
     expect(batch.statusReason).toMatchObject({ code: 'file_encoding' });
     await checkAccounting(batch);
     expect(await text(batch, 'unprocessed', 'csv')).toBe('learner_id,given_name\r\ne1,Ana\ne3,Eva\ne4,Ida\n');
-    expect(await text(batch, 'failed', 'csv')).toContain('\r\ne2,Andr\uFFFD,2,failed,file_encoding,');
+    expect(await text(batch, 'failed', 'csv')).toContain('\r\n,,"e2,Andr\uFFFD",2,failed,file_encoding,');
   });
 
   it('by a quote that is never closed: that record is never read again', async () => {

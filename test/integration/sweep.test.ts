@@ -103,17 +103,18 @@ async function expire(): Promise<void> {
   await sheaf.sql`update chunks set lease_expires_at = now() - interval '1 second' where lease is not null`;
 }
 
-/** Does one step of the pipeline as a worker would, and writes no tickets. */
 /** The stages that every batch goes through. */
 type Stage = Exclude<AnyStage, 'remove'>;
 
+/** Does one step of the pipeline as a worker would, and writes no tickets. */
 async function step(stage: Stage): Promise<void> {
   const { services } = sheaf;
   const leases = new LeaseKeeper(services.work, services.settings, services.log);
   let begun = 0;
   const queue = { ...services.queue, enqueue: async () => undefined };
   const stopping = () => begun++ > 0;
-  await serveTicket({ ...services, queue, leases, known: KNOWN, stopping }, stage);
+  const engine = { ...services, queue, leases, known: KNOWN, longStages: new Set<never>(), stopping };
+  await serveTicket(engine, stage);
   await leases.close();
 }
 

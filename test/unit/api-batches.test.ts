@@ -278,6 +278,12 @@ describe('results', () => {
     expect((await world.get(`/batches/${id}`)).json()).toMatchObject({ results_ready: false });
   });
 
+  test('of a batch that ended with nothing to tell of its records: none', async () => {
+    const id = await someBatch(world, { status: 'hash_mismatch', resultsReady: true, results: [] });
+    const response = await world.get(`/batches/${id}/results`);
+    expect([response.statusCode, response.json()]).toEqual([200, { files: [] }]);
+  });
+
   test.each([
     ['processing', 'ask again'],
     ['cancelling', 'ask again'],

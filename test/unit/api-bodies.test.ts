@@ -89,6 +89,9 @@ describe('nothing is converted, filled in or guessed', () => {
     [{ stop_after: {} }, '/stop_after', 'required'],
     [{ stop_after: { min_records: 5 } }, '/stop_after', 'required'],
     [{ stop_after: { failures: 0 } }, '/stop_after/failures', 'out_of_range'],
+    [{ stop_after: { failures: 1e300 } }, '/stop_after/failures', 'out_of_range'],
+    [{ stop_after: { share: 0.5, min_records: 1e300 } }, '/stop_after/min_records', 'out_of_range'],
+    [{ stop_after: { share: 1e300 } }, '/stop_after/share', 'out_of_range'],
     [{ stop_after: { failures: 1.5 } }, '/stop_after/failures', 'invalid_type'],
     [{ stop_after: { share: 0 } }, '/stop_after/share', 'out_of_range'],
     [{ stop_after: { share: 1.01 } }, '/stop_after/share', 'out_of_range'],
@@ -109,6 +112,12 @@ describe('nothing is converted, filled in or guessed', () => {
     [{ results_format: ['csv', 'ndjson', 'csv'] }, '/results_format/2', 'invalid'],
     [{ expires_after: 59 }, '/expires_after', 'out_of_range'],
     [{ expires_after: 315_360_001 }, '/expires_after', 'out_of_range'],
+    [{ expires_after: 1e20 }, '/expires_after', 'out_of_range'],
+    [{ handler: 1e20 }, '/handler', 'invalid_type'],
+    [{ mapping: { Name: 1e20 } }, '/mapping/Name', 'invalid_type'],
+    [{ dryRun: 1e20 }, '/dryRun', 'unknown_field'],
+    [{ settings: { level: 1e20 } }, '/settings/level', 'too_precise'],
+    [{ metadata: 1e20 }, '/metadata', 'invalid_type'],
     [{ expires_after: '30 days' }, '/expires_after', 'invalid_type'],
   ])('%j', async (body, pointer, code) => {
     expect(await refused(body)).toEqual([[pointer, code]]);
@@ -121,6 +130,8 @@ describe('nothing is converted, filled in or guessed', () => {
     [{ results_format: ['csv', 'csv'] }, '/results_format/1: is there already'],
     [{ results_format: ['xml'] }, '/results_format/0: must be one of ndjson, csv'],
     [{ priority: 1000 }, '/priority: must be at most 100'],
+    [{ expires_after: 1e20 }, '/expires_after: must be at most 315360000'],
+    [{ operation: '' }, '/operation: must have at least 1 character'],
   ])('%j: %s', async (body, detail) => {
     const response = await world.post('/batches', { handler, operation: 'add_person', ...body });
     expect(response.json().detail).toBe(detail);
@@ -135,6 +146,8 @@ describe('nothing is converted, filled in or guessed', () => {
     [{ size: '5' }, '/size', 'invalid_type'],
     [{ size: -1 }, '/size', 'out_of_range'],
     [{ size: 1.5 }, '/size', 'invalid_type'],
+    [{ size: 1e300 }, '/size', 'out_of_range'],
+    [{ parts: 1e300 }, '/parts', 'out_of_range'],
     [{ size: 2_000_000 }, '/size', 'too_large'],
     [{ filename: 'f'.repeat(256) }, '/filename', 'too_long'],
     [{ filename: 'a\0b' }, '/filename', 'nul_character'],
@@ -204,6 +217,77 @@ describe('JSON that could not be kept as it is', () => {
     });
     expect(response.statusCode).toBe(422);
     expect(response.body.length).toBeLessThan(5000);
+  });
+});
+
+test.each(['1e400', '-1e400'])('%s is no number that JavaScript has', async (number) => {
+  const start = `{"handler":"${handler}","operation":"add_person"`;
+  expect(await refusedText(`${start},"priority":${number}}`)).toEqual([['/priority', 'out_of_range']]);
+  expect(await refusedText(`${start},"stop_after":{"share":${number}}}`)).toEqual([
+    ['/stop_after/share', 'out_of_range'],
+  ]);
+});
+
+describe('a key that is given twice', () => {
+  const nested = (depth: number) => `${'['.repeat(depth)}{"b":1,"b":2}${']'.repeat(depth)}`;
+
+  test.each([
+    ['{"handler":"x","handler":"y"}', ['/handler']],
+    ['{"handler":"x","handler":"y","handler":"z"}', ['/handler']],
+    ['{ "a" : 1 ,\n "a"\n: 2 }', ['/a']],
+    ['{"a":1,"\\u0061":2}', ['/a']],
+    ['{"metadata":{"x":{"y":1,"y":1}},"metadata":{}}', ['/metadata/x/y', '/metadata']],
+    ['{"metadata":{"list":[0,{"a":1},[{"a/b":1,"a/b":2}],"a"]}}', ['/metadata/list/2/0/a~1b']],
+    ['[{"a":1},{"a":1,"a":2}]', ['/1/a']],
+    ['{"__proto__":1,"__proto__":2}', ['/__proto__', '/__proto__']],
+    [`{"a":${nested(3)},"c":{"d":1,"d":1}}`, ['/a/0/0/0/b', '/c/d']],
+  ])('%s', async (text, pointers) => {
+    expect((await refusedText(text)).map(([pointer]) => pointer)).toEqual(pointers);
+  });
+
+  test('and whose first value, which nothing else looks at, is nested without an end', async () => {
+    expect(await refusedText(`{"a":${nested(100_000)},"a":1}`)).toContainEqual(['/a', 'invalid']);
+  });
+
+  test('is told as what it is', async () => {
+    const text = `{"handler":"x","handler":"${handler}","operation":"add_person"}`;
+    expect(await refusedText(text)).toEqual([['/handler', 'invalid']]);
+  });
+
+  test('is not one that other objects have too, or that is only a text', async () => {
+    const json = '{"a":{"a":["a","a",{"a":"\\"a\\":"},{"a":1}]},"b":{"a":"a"},"c":[{},{}],"d":"\\\\"}';
+    const response = await world.request({
+      method: 'POST',
+      url: '/batches',
+      payload: metadata(json),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect([response.statusCode, response.json().metadata]).toEqual([201, JSON.parse(json)]);
+  });
+
+  test('very many are listed as few', async () => {
+    const text = `{${Array.from({ length: 60_000 }, (_, index) => `"k${index % 30_000}":1`).join()}}`;
+    expect(await refusedText(text)).toHaveLength(20);
+  });
+});
+
+describe('the coding of a body', () => {
+  const send = (encoding: string) =>
+    world.request({
+      method: 'POST',
+      url: '/uploads',
+      payload: '{}',
+      headers: { 'content-type': 'application/json', 'content-encoding': encoding },
+    });
+
+  test.each(['gzip', 'br', 'identity, gzip'])('%s is not undone', async (encoding) => {
+    const response = await send(encoding);
+    expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+    expect(response.json().detail).toContain('send the body uncompressed');
+  });
+
+  test.each(['identity', 'Identity'])('%s is none', async (encoding) => {
+    expect((await send(encoding)).statusCode).toBe(201);
   });
 });
 

@@ -142,7 +142,19 @@ describe('a key that cannot be one', () => {
     expect(world.batches.size).toBe(0);
   });
 
-  test.each(['k', 'k'.repeat(255), '"8e03978e-40d5-43dd-bc93-6894a57f9324"', '~ !'])(
+  test('two of them are not joined to one', async () => {
+    const response = await world.request({
+      method: 'POST',
+      url: '/batches',
+      payload: { handler, operation: 'add_person' },
+      headers: { 'idempotency-key': ['a', 'b'] as unknown as string },
+    });
+    expect(response.statusCode).toBe(422);
+    expect(response.json().errors).toMatchObject([{ pointer: 'header:Idempotency-Key', code: 'invalid' }]);
+    expect(world.batches.size).toBe(0);
+  });
+
+  test.each(['k', 'a, b', 'k'.repeat(255), '"8e03978e-40d5-43dd-bc93-6894a57f9324"', '~ !'])(
     '"%s" can',
     async (key) => {
       expect((await submit(key)).statusCode).toBe(201);

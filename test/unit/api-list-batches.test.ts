@@ -72,6 +72,36 @@ test('the cursor of a filtered page goes on among what fits', async () => {
   expect((await world.get(`/batches?${query}`)).json().next_cursor).toBeNull();
 });
 
+test('a wide file does not make a long list: the batch itself has all of its columns', async () => {
+  const columns = Array.from({ length: 5000 }, (_, index) => ({ name: `column ${index}`, field: null }));
+  const csv = {
+    format: 'csv',
+    encoding: 'utf-8',
+    bom: false,
+    delimiter: ',',
+    quote: '"',
+    header: true,
+  } as const;
+  const wide = await someBatch(world, { read: { ...csv, columns } });
+  const narrow = await someBatch(world, { read: { ...csv, columns: columns.slice(0, 20) } });
+  const unread = await someBatch(world);
+
+  const { items } = (await world.get('/batches')).json();
+  expect(items.map((item: { batch: string }) => item.batch)).toEqual([unread, narrow, wide]);
+  expect(items[0].read).toBeNull();
+  for (const item of items.slice(1)) {
+    expect(item.read.columns).toEqual(columns.slice(0, 20));
+    const whole = (await world.get(`/batches/${item.batch}`)).json();
+    expect(whole.read.columns).toHaveLength(item.read.columns_total);
+    expect({ ...whole, read: null, progress: null }).toEqual({ ...item, read: null, progress: null });
+  }
+  expect(items.map((item: { read: { columns_total: number } | null }) => item.read?.columns_total)).toEqual([
+    undefined,
+    20,
+    5000,
+  ]);
+});
+
 describe('a query that is wrong', () => {
   test.each([
     ['status=done', '?status', 'not_allowed'],

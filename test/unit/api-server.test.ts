@@ -34,6 +34,36 @@ describe('what is not HTTP', () => {
   });
 });
 
+describe('what only a connection shows of headers', () => {
+  async function answerTo(headers: string[]): Promise<{ status: number; body: string }> {
+    const { world, port } = await listening();
+    const socket = connect(port, '127.0.0.1');
+    const lines = ['POST /uploads HTTP/1.1', 'Host: a', 'Connection: close', 'Authorization: Bearer all'];
+    socket.write([...lines, ...headers, 'Content-Length: 0', '', ''].join('\r\n'));
+    const [head, body] = (await text(socket)).split('\r\n\r\n') as [string, string];
+    await world.app.close();
+    return { status: Number(head.split(' ')[1]), body };
+  }
+
+  test.each([
+    [['Expect: 200-foo'], 'header:Expect', 'unknown_header'],
+    [['Idempotency-Key: a', 'idempotency-key: b'], 'header:Idempotency-Key', 'invalid'],
+    [['Idempotency-Key: a', 'Idempotency-Key: a'], 'header:Idempotency-Key', 'invalid'],
+  ])('%s is refused as a problem', async (headers, pointer, code) => {
+    const { status, body } = await answerTo(headers);
+    expect([status, JSON.parse(body).errors]).toMatchObject([422, [{ pointer, code }]]);
+  });
+
+  test.each([[['Idempotency-Key: a, b']], [[]]])('%s is taken', async (headers) => {
+    expect((await answerTo(headers)).status).toBe(201);
+  });
+
+  test('100-continue is told to go on, then answered', async () => {
+    const { status, body } = await answerTo(['Expect: 100-continue']);
+    expect([status, body]).toEqual([100, expect.stringMatching(/^HTTP\/1\.1 201 /)]);
+  });
+});
+
 test('a server that is stopping finishes what it does and refuses the rest as a problem', async () => {
   let answerHealth: (checks: Record<string, null>) => void = () => {};
   let wasAsked: () => void = () => {};

@@ -72,7 +72,7 @@ describe('the header row', () => {
   });
 
   test('more columns, or a longer row, than a table has are refused', () => {
-    const wide = Array.from({ length: 16_385 }, (_, n) => n.toString(36)).join(',');
+    const wide = Array.from({ length: 2049 }, (_, n) => n.toString(36)).join(',');
     expect(parse(wide)).toMatchObject({ header: null, fault: { code: 'file_header_malformed', record: 0 } });
     expect(parse(wide.slice(0, wide.lastIndexOf(','))).fault).toBeUndefined();
     expect(parse('n'.repeat(256 * 1024 + 1)).fault).toMatchObject({ code: 'file_header_malformed' });

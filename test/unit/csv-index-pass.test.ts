@@ -88,6 +88,13 @@ describe('chunks', () => {
     expect(texts(file, index(file, { bytes: 4 }))).toHaveLength(5);
   });
 
+  test('have fewer records where they have many columns', () => {
+    const header = Array.from({ length: 2000 }, (_, n) => `c${n}`).join(',');
+    const found = index(`${header}\n${'1\n'.repeat(1100)}`);
+    expect(found.chunks.map((chunk) => chunk.records)).toEqual([500, 500, 100]);
+    expect(index(`${header}\n1\n2\n3\n`, { records: 2 }).chunks).toHaveLength(2);
+  });
+
   test('take in the empty lines after a record, and close by them too', () => {
     const sparse = 'a\n\n1\n\n\n2\n\n\n\n\n3\n\n';
     expect(texts(sparse, index(sparse, { bytes: 8 }))).toEqual(['1\n\n\n2\n\n\n', '3\n\n']);
@@ -151,10 +158,28 @@ describe('what is wrong with the whole file', () => {
     expect(found.columns).toEqual(file.startsWith('a') ? ['a', 'b'] : null);
   });
 
+  test('no records: a file with the line ends of old Macs is told so', () => {
+    expect(index('a,b\r1,2\r3,4\r').fault).toEqual({
+      code: 'file_no_records',
+      message: 'The file holds only a header row; the row holds a CR without LF: lines end in LF or CRLF',
+    });
+    expect(index('"a","b"\r"1","2"\r').fault).toMatchObject({
+      code: 'file_header_malformed',
+      message: expect.stringContaining('a CR without LF'),
+    });
+    expect(index('a,\r\n').fault?.message).not.toContain('CR');
+  });
+
   test.each([
     ['gzip', Buffer.from([0x1f, 0x8b, 8, 0]), /gzip.*unpack/],
     ['XLSX', Buffer.from('PK\x03\x04rest'), /XLSX.*save the sheet as CSV/],
     ['XLS', Buffer.from([0xd0, 0xcf, 0x11, 0xe0]), /XLS workbook/],
+    ['an empty ZIP archive', Buffer.from('PK\x05\x06rest'), /an empty ZIP archive/],
+    ['PNG', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d]), /PNG/],
+    ['JPEG', Buffer.from([0xff, 0xd8, 0xff, 0xe0]), /JPEG/],
+    ['Parquet', Buffer.from('PAR1\x15\x04'), /Parquet/],
+    ['UTF-32, little end first', Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), /UTF-32.*save it as UTF-8/],
+    ['UTF-32, big end first', Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x61]), /UTF-32/],
     ['Zstandard', Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), /Zstandard/],
     ['PDF', Buffer.from('%PDF-1.7\n'), /PDF/],
     ['UTF-16, little end first', Buffer.from('\uFEFFa,b\n1,2\n', 'utf16le'), /UTF-16.*save it as UTF-8/],
@@ -184,23 +209,24 @@ describe('what is wrong with the whole file', () => {
   });
 
   test('a NUL byte is looked for in the first 4096 bytes only', () => {
-    const padded = (length: number) => `a\n${'x'.repeat(length - 2)}\0\n`;
+    const padded = (length: number) => `${'x'.repeat(length)}\0\n1\n`;
+    const further = { code: 'file_header_malformed', record: 0 };
     for (const pieceBytes of [1, 100, 1 << 16]) {
       expect(index(padded(4095), {}, pieceBytes).fault).toMatchObject({
         code: 'file_not_supported',
         offset: 4095,
       });
-      expect(index(padded(4096), {}, pieceBytes).fault).toBeUndefined();
+      expect(index(padded(4096), {}, pieceBytes).fault).toMatchObject(further);
     }
     expect(index(`\uFEFF${padded(4095)}`).fault).toMatchObject({ code: 'file_not_supported', offset: 4098 });
-    expect(index(`\uFEFF${padded(4096)}`).fault).toBeUndefined();
+    expect(index(`\uFEFF${padded(4096)}`).fault).toMatchObject(further);
   });
 
   test.each([
     ['{,}\n1,2\n'],
     ['[a],b\n1,2\n'],
     ['{a: 1}\n2\n'],
-    ['{}\n2\n'],
+    ['{},b\n1,2\n'],
     ['[\n"a"\n'],
     ['"a"\n1\n'],
     ['PK,b\n1,2\n'],

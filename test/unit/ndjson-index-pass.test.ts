@@ -88,7 +88,7 @@ describe('columns', () => {
       JSON.stringify(
         Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}`.padStart(length, 'k'), n])),
       );
-    expect(index(record(20_000, 8)).columns).toHaveLength(16_384);
+    expect(index(record(9_000, 8)).columns).toHaveLength(2048);
     expect(index(record(300, 1024)).columns).toHaveLength(256);
   });
 });
@@ -107,6 +107,12 @@ describe('chunks', () => {
       end: 32,
       sha256: sha256('{"a":3}\n{"a":4}\n'),
     });
+  });
+
+  test('have fewer records where the first has many keys', () => {
+    const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`k${n}`, n])));
+    const found = index(`${wide}\n${'{}\n'.repeat(1099)}`, { records: 1000 });
+    expect(found.chunks.map((chunk) => chunk.records)).toEqual([500, 500, 100]);
   });
 
   test('close with the record that reaches the bytes', () => {

@@ -119,10 +119,22 @@ describe('faults spoil their own record only', () => {
   test('thirty-two levels are read, and deeper ones refused however deep', () => {
     const nested = (levels: number, end = ']'.repeat(levels - 1)) => `{"a":${'['.repeat(levels - 1)}${end}}`;
     expect(parse(nested(32))[0]?.fault).toBeUndefined();
-    const deep = [nested(33), nested(1_000_000), nested(1_000_000, ''), `${'{"a":'.repeat(100_000)}1`];
+    const deep = [nested(33), nested(1_000_000), nested(1_000_000, ''), `${'{"a":'.repeat(9_000)}1`];
     for (const line of [...deep, `{"a":"${']'.repeat(20_000)}","b":${'['.repeat(20_000)}`]) {
       expect(values(`${line}\n{"b":1}\n`)).toEqual(['json_too_deep', { b: 1 }]);
     }
+  });
+
+  test('ten thousand keys are read, and more refused, wherever they are', () => {
+    const keys = (count: number) => Array.from({ length: count }, (_, n) => `"k${n}":${n}`).join(',');
+    const tooMany = ['json_too_many_keys', { b: 1 }];
+    expect(parse(`{${keys(10_000)}}`)[0]?.fault).toBeUndefined();
+    expect(values(`{${keys(10_001)}}\n{"b":1}\n`)).toEqual(tooMany);
+    expect(parse(`{"a":{${keys(4999)}},"c":[{${keys(4999)}}]}`)[0]?.fault).toBeUndefined();
+    expect(values(`{"a":{${keys(5000)}},"c":[{${keys(5000)}}]}\n{"b":1}\n`)).toEqual(tooMany);
+    // The colons of a text are none.
+    expect(parse(`{"a":"${String.raw`\"k\":1,`.repeat(20_000)}"}`)[0]?.fault).toBeUndefined();
+    expect(values(`{${'"" :1,'.repeat(10_000)}"a":1}\n{"b":1}\n`)).toEqual(tooMany);
   });
 
   test('in a line too long to be searched the parser’s own words stand', () => {

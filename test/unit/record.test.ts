@@ -102,6 +102,16 @@ describe('bindColumns', () => {
     });
   });
 
+  test.each(['Nr;name', 'Nr\tname'])('one column with another delimiter in its name: %j', (name) => {
+    expect(bindColumns([name], {}, person)).toMatchObject({
+      code: 'file_column_missing',
+      message: expect.stringContaining('"; columns are separated by commas; rename a column or map one'),
+    });
+    expect(bindColumns([name, 'b'], {}, person)).toMatchObject({
+      message: expect.not.stringContaining('commas'),
+    });
+  });
+
   test('the column that custom_id names must be there, whatever it is mapped to', () => {
     expect(bindColumns(['id', 'name'], {}, person, 'Nr')).toEqual({
       code: 'file_column_missing',

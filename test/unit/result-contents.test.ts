@@ -11,6 +11,7 @@ import type { InputDescription } from '../../src/formats/description.ts';
 import { ChunkResults } from '../../src/formats/results/chunk-results.ts';
 import { ClientChunk } from '../../src/formats/results/client-chunk.ts';
 import { type FileKind, fileContents, recordsIn } from '../../src/formats/results/file-contents.ts';
+import { PIECE_BYTES } from '../../src/formats/results/pieces.ts';
 import { ResultChunk } from '../../src/formats/results/result-chunk.ts';
 
 const csv = (...names: string[]): InputDescription => ({
@@ -60,7 +61,9 @@ function file(kind: FileKind, format: 'ndjson' | 'csv', given: Given): string {
   const content = contents.find((it) => it.kind === kind && it.format === format);
   if (content === undefined) throw new Error(`there is no ${kind}.${format}`);
   const chunk = new ResultChunk(results, client);
-  return Buffer.concat([content.head, content.of(chunk)].map((it) => Buffer.from(it as string))).toString();
+  return Buffer.concat(
+    [content.head, ...content.of(chunk)].map((it) => Buffer.from(it as string)),
+  ).toString();
 }
 
 const required: RecordError = {
@@ -79,10 +82,11 @@ describe('a table of a CSV file', () => {
     input: '007,"Ana ""x"", B",\n8,"two\nlines",a@b\n\n9,,\n',
     lines: [failedLine(4, [required, tooLong], 0), succeededLine(5, { id: 1 }, 1), succeededLine(6, {}, 1)],
   };
-  const header = 'Id,name,E-Mail,_record,_status,_error_code,_error';
-  const failed = '007,"Ana ""x"", B",,4,failed,required; too_long,E-Mail: must be given; name: must be short';
-  const good = '8,"two\nlines",a@b,5,succeeded,,';
-  const last = '9,,,6,succeeded,,';
+  const header = 'Id,name,E-Mail,_rest,_record,_status,_error_code,_error';
+  const failed =
+    '007,"Ana ""x"", B",,,4,failed,required; too_long,E-Mail: must be given; name: must be short';
+  const good = '8,"two\nlines",a@b,,5,succeeded,,';
+  const last = '9,,,,6,succeeded,,';
 
   test.each<[FileKind, string[]]>([
     ['all', [header, failed, good, last]],
@@ -98,31 +102,52 @@ describe('a table of a CSV file', () => {
       input: 'failed,7,3,bad,x,required\n',
       lines: [succeededLine(1, {}, 1)],
     });
-    expect(table).toBe(rows('Id,note,_record,_status,_error_code,_error', '7,x,1,succeeded,,'));
+    expect(table).toBe(rows('Id,note,_rest,_record,_status,_error_code,_error', '7,x,,1,succeeded,,'));
   });
 
-  test('a row that cannot be read has as many cells as any: a guess, cut or filled up', () => {
+  test('a row that cannot be read stands whole in _rest under blank columns, so that it fails again unmended', () => {
+    const lines = [1, 2, 3, 4, 5, 6].map((record) => failedLine(record, [bare], 0));
     const table = file('failed', 'csv', {
       description: csv('a', 'b', 'c'),
       input: Buffer.concat([
-        Buffer.from('1,2,3,4\n5\n6,"x"y,7\n'),
-        Buffer.from('8,\xe9t\xe9,9\n', 'latin1'),
+        Buffer.from('1,2,3,4\n5\r\n6,"x"y,7\n"8","8\r\n",\uFEFF,8\n'),
+        Buffer.from('9,\xe9t\xe9,9\n', 'latin1'),
         Buffer.from(`10,${'z'.repeat(101)},11`),
       ]),
-      lines: [1, 2, 3, 4, 5].map((record) => failedLine(record, [bare], 0)),
+      lines,
     });
-    const cells = table
-      .split('\r\n')
-      .slice(1, -1)
-      .map((row) => row.split(',').slice(0, 3));
-    expect(cells.slice(0, 2)).toEqual([
-      ['1', '2', '3'],
-      ['5', '', ''],
-    ]);
-    expect(cells[2]?.[0]).toBe('6');
-    expect(cells[2]?.at(-1)).toBe('7');
-    expect(cells[3]).toEqual(['8', '\uFFFDt\uFFFD', '9']);
-    expect(cells[4]).toEqual(['10', 'z'.repeat(101), '11']);
+    const ends = lines.map(
+      ({ record }) => `,${record},failed,cells_too_many,"The row has 4 cells, the header has 3"`,
+    );
+    expect(table).toBe(
+      rows(
+        'a,b,c,_rest,_record,_status,_error_code,_error',
+        `,,,"1,2,3,4"${ends[0]}`,
+        `,,,5${ends[1]}`,
+        `,,,"6,""x""y,7"${ends[2]}`,
+        `,,,"""8"",""8\r\n"",\uFEFF,8"${ends[3]}`,
+        `,,,"9,\uFFFDt\uFFFD,9"${ends[4]}`,
+        // It has all its cells, and is too large again.
+        `10,${'z'.repeat(101)},11,${ends[5]}`,
+      ),
+    );
+  });
+
+  test('what a file that comes back has in _rest stays there, wherever the column is', () => {
+    const table = file('failed', 'csv', {
+      description: csv('_rest', 'a', '_record'),
+      input: '"m1,Smith",,1\n,x,2\n1,2,3,4\n',
+      lines: [1, 2, 3].map((record) => failedLine(record, [required], 0)),
+    });
+    const broken = 'failed,required,E-Mail: must be given';
+    expect(table).toBe(
+      rows(
+        'a,_rest,_record,_status,_error_code,_error',
+        `,"m1,Smith",1,${broken}`,
+        `x,,2,${broken}`,
+        `,"1,2,3,4",3,${broken}`,
+      ),
+    );
   });
 
   test('a record that was not read at all is a row of blank cells', () => {
@@ -134,19 +159,22 @@ describe('a table of a CSV file', () => {
       lines: [failedLine(3, [fault], 0)],
     };
     expect(file('all', 'csv', unread)).toBe(
-      rows('a,b,_record,_status,_error_code,_error', ',,3,failed,record_too_large,The record has 9 bytes'),
+      rows(
+        'a,b,_rest,_record,_status,_error_code,_error',
+        ',,,3,failed,record_too_large,The record has 9 bytes',
+      ),
     );
     expect(JSON.parse(file('failed', 'ndjson', unread))).toMatchObject({ record: 3, input: null });
   });
 
-  test('of a file without columns has ours alone', () => {
+  test('of a file whose columns are not known has ours alone, and each row whole', () => {
     const table = file('all', 'csv', { description: csv(), input: 'x,y\n', lines: [unprocessedLine(1)] });
-    expect(table).toBe(rows('_record,_status,_error_code,_error', '1,unprocessed,,'));
+    expect(table).toBe(rows('_rest,_record,_status,_error_code,_error', '"x,y",1,unprocessed,,'));
   });
 
   test('is only a header when there are no records', () => {
     const nothing: Given = { description: csv('a'), input: '', lines: [] };
-    expect(file('all', 'csv', nothing)).toBe(rows('a,_record,_status,_error_code,_error'));
+    expect(file('all', 'csv', nothing)).toBe(rows('a,_rest,_record,_status,_error_code,_error'));
     expect(file('failed', 'ndjson', nothing)).toBe('');
     expect(file('unprocessed', 'csv', nothing)).toBe(rows('a'));
   });
@@ -305,6 +333,59 @@ describe('the unprocessed records', () => {
       lines: around('u', 'f', 'u'),
     };
     expect(file('unprocessed', 'ndjson', given)).toBe('{"a":1.0}\r\n{"a":3}\n');
+  });
+});
+
+describe('records that take more room than was sent of them', () => {
+  const names = Array.from({ length: 3000 }, (_, index) => `c${index}`);
+  const count = 2000;
+  const chunkOf = (description: InputDescription, input: string) => {
+    const bytes = Buffer.from(
+      Array.from({ length: count }, (_, n) => `${JSON.stringify(failedLine(n + 1, [bare], 0))}\n`).join(''),
+    );
+    const results = new ChunkResults(bytes, { firstRecord: 1, records: count }, 'unprocessed');
+    const place = { firstRecord: 1, start: 0, limits: { cellBytes: 100 } };
+    return new ResultChunk(results, new ClientChunk(Buffer.from(input), description, place));
+  };
+  const contentsOf = (description: InputDescription) =>
+    fileContents({ description, formats: ['ndjson', 'csv'], withCustomIds: false });
+
+  test.each<[string, InputDescription, string]>([
+    ['rows with cells too few', csv(...names), 'x\n'.repeat(count)],
+    ['objects that lack most keys', ndjson(...names), '{"c0":1}\n'.repeat(count)],
+    ['lines that are no JSON', ndjson(...names), 'x\n'.repeat(count)],
+  ])('%s are made in pieces, and the second file is as the first', (_, description, input) => {
+    const chunk = chunkOf(description, input);
+    const made = contentsOf(description).filter(({ kind, format }) => format === 'csv' && kind !== 'errors');
+    const [all, failed] = [made[0]!, made[2]!].map((content) => {
+      const pieces = [...content.of(chunk)].map((piece) => piece.toString());
+      expect(pieces.length).toBeGreaterThan(5);
+      expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(PIECE_BYTES + 10_000);
+      const text = pieces.join('');
+      expect(text.split('\r\n')).toHaveLength(count + 1);
+      // The store is told what may come of each record.
+      expect(content.cells).toBe(names.length + 5);
+      return text;
+    });
+    expect(failed).toBe(all);
+  });
+
+  test('unprocessed records are made in pieces too', () => {
+    const long = `${'y'.repeat(1500)}\n`;
+    const description = csv('a');
+    const bytes = Buffer.from(
+      Array.from({ length: count }, (_, n) => `${JSON.stringify(unprocessedLine(n + 1))}\n`).join(''),
+    );
+    const results = new ChunkResults(bytes, { firstRecord: 1, records: count }, 'unprocessed');
+    const place = { firstRecord: 1, start: 0, limits: { cellBytes: 10_000 } };
+    const chunk = new ResultChunk(
+      results,
+      new ClientChunk(Buffer.from(long.repeat(count)), description, place),
+    );
+    const content = contentsOf(description).find(({ kind }) => kind === 'unprocessed')!;
+    const pieces = [...content.of(chunk)];
+    expect(pieces.map(({ length }) => length <= PIECE_BYTES + long.length)).toEqual([true, true, true]);
+    expect(pieces.join('')).toBe(long.repeat(count));
   });
 });
 

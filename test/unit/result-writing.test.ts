@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Counts } from '../../src/core/batch.ts';
 import { OperationRegistry } from '../../src/core/operation.ts';
-import { succeededLine } from '../../src/core/result.ts';
+import { failedLine, succeededLine } from '../../src/core/result.ts';
 import type { ObjectStore } from '../../src/engine/ports/object-store.ts';
 import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
 import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
@@ -103,6 +104,78 @@ describe('writing results', () => {
       // Of what a handler answers nobody knows how much comes.
       if (name === 'all.ndjson' || name === 'succeeded.ndjson') expect(expectedBytes).toBeUndefined();
       else expect(expectedBytes).toBeGreaterThan(bytes);
+    }
+  });
+
+  test('lets the event loop turn between the pieces of a chunk whose rows are filled up to a wide header', async () => {
+    const count = 1000;
+    const columns = Array.from({ length: 5000 }, (_, index) => ({ name: `c${index}`, field: null }));
+    const input = Buffer.from('x\n'.repeat(count));
+    const error = { code: 'cells_too_few', message: 'The row has 1 cell, the header has 5000' };
+    const lines = Array.from(
+      { length: count },
+      (_, n) => `${JSON.stringify(failedLine(n + 1, [error], 0))}\n`,
+    );
+    const results = Buffer.from(lines.join(''));
+    const key = `parts/${sha256(results)}`;
+    const it = store();
+    it.objects.set('input', input).set(key, results);
+    let turns = 0;
+    const most = new Map<string, number>();
+    // What comes within one turn of the event loop was made while nobody else was heard.
+    it.given.putStream = async (name, body, options) => {
+      it.options.set(name.slice(name.lastIndexOf('/') + 1), options ?? {});
+      let bytes = 0;
+      let last = -1;
+      let within = 0;
+      for await (const piece of body) {
+        within = turns === last ? within + piece.length : piece.length;
+        last = turns;
+        bytes += piece.length;
+        most.set(name, Math.max(most.get(name) ?? 0, within));
+      }
+      it.objects.set(name.slice(name.lastIndexOf('/') + 1), Buffer.alloc(bytes));
+    };
+    let going = true;
+    const ticking = (async () => {
+      for (; going; turns += 1) await turn();
+    })();
+    const range = {
+      number: 1,
+      firstRecord: 1,
+      records: count,
+      start: 0,
+      end: input.length,
+      sha256: sha256(input),
+    };
+    const chunk: ChunkLines = {
+      range,
+      repeatedIds: [],
+      part: key,
+      validationPart: null,
+      succeeded: 0,
+      failed: count,
+      invalid: 0,
+    };
+    const read = { ...claim.read!, columns } as BatchClaim['read'];
+    try {
+      await write(it, [chunk], {
+        read,
+        total: count,
+        chunkCount: 1,
+        upload: { bytes: input.length, etag: 'e' },
+      });
+    } finally {
+      going = false;
+      await ticking;
+    }
+    // Two tables of 5 MB each, 1 MiB at a time.
+    expect(turns).toBeGreaterThan(10);
+    expect(Math.max(...most.values())).toBeLessThan(3 * 2 ** 20);
+    for (const name of ['all.csv', 'failed.csv']) {
+      const bytes = it.objects.get(name)?.length ?? 0;
+      expect(bytes).toBeGreaterThan(count * columns.length);
+      expect(it.options.get(name)?.expectedBytes).toBeGreaterThan(bytes);
     }
   });
 

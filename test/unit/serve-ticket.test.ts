@@ -77,6 +77,13 @@ class World {
   );
   input: CopiedInput | undefined;
   part = '';
+  gaveUpFor = 0;
+  readonly longStages = new Set<BatchClaim['stage']>();
+  /** With which most bytes each claim of a batch was made. */
+  readonly mostBytes: (number | undefined)[] = [];
+  uploadBytes: number | undefined;
+  /** Called when the objects of a batch are removed. */
+  removed: () => Promise<void> = async () => undefined;
   counts: Counts | undefined;
   sessions = 0;
   #stage: Stage | undefined;
@@ -126,7 +133,7 @@ class World {
       statedHash: null,
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
-      upload: { bytes: this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },
+      upload: { bytes: this.uploadBytes ?? this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },
     };
   }
 
@@ -185,6 +192,7 @@ class World {
       log: silent,
       known: KNOWN,
       leases: this.leases,
+      longStages: this.longStages,
       stopping,
       queue: {
         enqueue: async (tickets) => void this.tickets.push(...tickets),
@@ -208,12 +216,15 @@ class World {
         removeAll: async (prefix) => {
           const under = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
           for (const key of under) this.objects.delete(key);
+          await this.removed();
           return under.length;
         },
       },
       work: {
-        claimBatch: async (stage, known, batchId) =>
-          this.#claim(stage, known, batchId) ? this.#batchClaim(stage) : null,
+        claimBatch: async (stage, known, { batchId, mostBytes } = {}) => {
+          this.mostBytes.push(mostBytes);
+          return this.#claim(stage, known, batchId) ? this.#batchClaim(stage) : null;
+        },
         openSession: async () => {
           this.sessions += 1;
           return {
@@ -246,8 +257,15 @@ class World {
           expect(files.map((file) => file.kind)).toEqual(KINDS);
           this.counts = counts;
         },
-        fail: async (batchId, { code, message }) =>
-          void this.did.push(`fail ${batchId}: ${code}: ${message}`),
+        giveUp: async ({ batchId }, { code, message }, { delaySeconds }) => {
+          this.did.push('give up');
+          if (!(this.#script.held ?? true)) return false;
+          this.did.push(`fail ${batchId}: ${code}: ${message}`);
+          this.gaveUpFor = delaySeconds;
+          return true;
+        },
+        failExhausted: never,
+        failStalled: never,
         advance: async (batchId) => {
           this.did.push(`advance ${batchId}`);
           return this.#script.next?.[this.#stage!] ?? NEXT[this.#stage!];
@@ -294,6 +312,23 @@ describe('a ticket', () => {
     );
     expect(world.tickets).toEqual([]);
     expect(world.sessions).toBe(0);
+  });
+
+  test('while a long batch is at its stage, others take short ones only', async () => {
+    const world = new World({ next: { remove: [] } });
+    world.uploadBytes = 1024 ** 3;
+    let during: number | undefined;
+    const removeAll = world.removed;
+    world.removed = async () => {
+      world.removed = removeAll;
+      const other = world.serve('remove');
+      await other;
+      during = world.mostBytes.at(-1);
+    };
+    await world.serve('remove');
+    expect(during).toBe(64 * 1024 ** 2);
+    await world.serve('remove');
+    expect(world.mostBytes).toEqual([undefined, 64 * 1024 ** 2, undefined]);
   });
 
   test('to remove a batch: its objects go, and then its rows', async () => {
@@ -398,15 +433,16 @@ describe.each<Stage>(['copy', 'validate', 'process', 'write_results'])('a fault 
       ? { kind: 'batch', batchId: BATCH, lease: `lease-${at}` }
       : { kind: 'chunk', batchId: BATCH, number: 1, lease: `lease-${at}` };
 
-  test('permanent: the batch is failed, once the work was given back', async () => {
-    const { did, givenBack } = await faulty(broken);
+  test('permanent: the batch is failed; should it be one that cannot fail, it is tried again after a while', async () => {
+    const { did, givenBack, gaveUpFor } = await faulty(broken);
     expect(did).toEqual([
       `claim ${at}`,
-      'give back',
+      'give up',
       'fail b1: input_changed: the input is another',
       'advance b1',
     ]);
-    expect(givenBack).toEqual([{ lease, delaySeconds: 0, free: false }]);
+    expect(givenBack).toEqual([]);
+    expect(gaveUpFor).toBeGreaterThan(0);
   });
 
   test.each([
@@ -415,10 +451,11 @@ describe.each<Stage>(['copy', 'validate', 'process', 'write_results'])('a fault 
     ['free', new RetryableFault('deadlock', { free: true })],
     ['unknown', new TypeError('x is not a function')],
     ['a lost lease', new LeaseLost('it')],
-  ])('%s, but the lease is not held any more: only moved on', async (_, error) => {
+  ])('%s, but the lease is not held any more: only moved on', async (_, error: unknown) => {
     const script = { held: false, attempts: MAX_ATTEMPTS, next: { copy: [], validate: [], process: [] } };
     const { did, tickets } = await faulty(error, script);
-    expect(did).toEqual([`claim ${at}`, 'give back', 'advance b1']);
+    const free = error instanceof LeaseLost || (error instanceof RetryableFault && error.free);
+    expect(did).toEqual([`claim ${at}`, free ? 'give back' : 'give up', 'advance b1']);
     expect(tickets).toEqual([]);
   });
 
@@ -453,7 +490,7 @@ describe.each<Stage>(['copy', 'validate', 'process', 'write_results'])('a fault 
     const { did } = await faulty(error, { attempts: MAX_ATTEMPTS });
     const what = lease.kind === 'chunk' ? 'chunk 1' : `the step ${at}`;
     expect(did.slice(1, 3)).toEqual([
-      'give back',
+      'give up',
       `fail b1: retries_exhausted: ${what} failed ${MAX_ATTEMPTS} times: ${why}`,
     ]);
     expect(did[3]).toBe('advance b1');

@@ -35,7 +35,10 @@ async function sweepOver(found: Found) {
     work: {
       reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
       exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
-      fail: async (batchId, { code, message }) => step(`fail ${batchId}: ${code}, ${message}`, undefined),
+      failExhausted: async (batchId, _, { code, message }) =>
+        step(`fail ${batchId}: ${code}, ${message}`, true),
+      failStalled: async (batchId, _, { code, message }) =>
+        step(`fail ${batchId}: ${code}, ${message}`, true),
       stalled: async (seconds) => step(`stalled for ${seconds}`, found.stalled ?? []),
       startRemovals: async () => step('removals', 0),
       stuck: async () => step('stuck', found.stuck ?? []),

@@ -115,12 +115,22 @@ function nextInOrder(batchId: string, look: Look): WorkWaiting[] {
   return next ? [{ stage: 'process', batchId, tickets: 1 }] : [];
 }
 
-/** Ends a batch of which as many records failed as its client allows. Chunks that run at this moment do not settle. */
+/**
+ * Ends a batch of which as many records failed as its client allows. Chunks that run at this moment do not settle. The
+ * limit is looked at again under the lock: meanwhile the batch may have failed and been resumed with another.
+ */
 async function stopAtLimit(sql: Sql, batchId: string, limit: StopAfter): Promise<WorkWaiting[]> {
   const tally = await failureTally(sql, batchId);
   if (tally === null || !isLimitReached(limit, tally)) return [];
-  await failBatch(sql, batchId, limitReached(limit, tally.failed));
-  return [{ stage: 'write_results', batchId, tickets: 1 }];
+  return await transaction(sql, async (tx) => {
+    const [batch] = await tx<Pick<BatchState, 'status' | 'stopAfter'>[]>`
+      select status, stop_after as "stopAfter" from batches where id = ${batchId} for update`;
+    if (batch?.status !== 'processing' || batch.stopAfter === null) return [];
+    const now = await failureTally(tx, batchId);
+    if (now === null || !isLimitReached(batch.stopAfter, now)) return [];
+    await enterFailed(tx, batchId, limitReached(batch.stopAfter, now.failed));
+    return [{ stage: 'write_results', batchId, tickets: 1 }];
+  });
 }
 
 function limitReached(limit: StopAfter, failed: number): { code: BatchReasonCode; message: string } {
@@ -180,16 +190,26 @@ async function whyRejected(tx: Transaction, batch: BatchState): Promise<StatusRe
   };
 }
 
-/** Ends a batch that cannot go on. */
+/**
+ * Ends a batch that cannot go on.
+ * @param stillTrue looks again at what speaks against the batch, once nobody can change it any more: whoever saw it
+ *   first may have been frozen since, and the batch resumed
+ */
 export async function failBatch(
   sql: Sql,
   batchId: string,
   reason: { code: BatchReasonCode; message: string },
-): Promise<void> {
-  await transaction(sql, (tx) => enterFailed(tx, batchId, reason));
+  stillTrue: (tx: Transaction) => Promise<boolean>,
+): Promise<boolean> {
+  return await transaction(sql, async (tx) => {
+    await tx`select from batches where id = ${batchId} for update`;
+    if (!(await stillTrue(tx))) return false;
+    await enterFailed(tx, batchId, reason);
+    return true;
+  });
 }
 
-async function enterFailed(
+export async function enterFailed(
   tx: Transaction,
   batchId: string,
   reason: { code: BatchReasonCode; message: string },
@@ -197,9 +217,9 @@ async function enterFailed(
   const failed = await tx`
     update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json({ ...reason })},
       lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
-      stage = case when chunk_count > 0 then 'write_results' end,
-      results = case when chunk_count = 0 then '[]'::jsonb end,
-      results_at = case when chunk_count = 0 then clock_timestamp() end
+      stage = case when total is not null then 'write_results' end,
+      results = case when total is null then '[]'::jsonb end,
+      results_at = case when total is null then clock_timestamp() end
     where id = ${batchId} and ${mayEnter(tx, 'failed')}`;
   if (failed.count > 0) await releaseChunks(tx, batchId);
 }

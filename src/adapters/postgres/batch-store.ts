@@ -74,6 +74,10 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
   return rows.map((row) => toRow(row.page, row.tally));
 }
 
+function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): boolean {
+  return status === 'deleting' || stage === 'remove';
+}
+
 type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
 
 interface Tally {
@@ -127,9 +131,10 @@ function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
       since: statuses.at(-1)?.ts ?? null,
     },
     results: stored.results as ResultFile[] | null,
-    resultsReady: written && stored.expiredAt === null,
+    // While they are being removed nobody should begin to fetch them.
+    resultsReady: written && !(isRemoving(stored) || stored.expiredAt !== null),
     expiresAt: stored.expiresAt === null ? null : stored.expiresAt.getTime() / 1000,
-    expired: stored.expiredAt !== null,
+    expired: stored.expiredAt !== null || (stored.stage === 'remove' && stored.status !== 'deleting'),
     deleting: stored.deleteRequestedAt !== null,
     createdAt: stored.createdAt.getTime() / 1000,
     updatedAt: stored.updatedAt.getTime() / 1000,

@@ -12,6 +12,9 @@ import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold, isConnectionLost } from './faults.ts';
 import { transaction } from './transaction.ts';
 
+/** How often a session whose handler is at something else says that its process lives: a frozen one does not. */
+const AWAKE_SHARE_OF_LEASE = 0.25;
+
 /**
  * Database sessions of one connection each. A chunk is claimed and settled on the same one, so that its pid and
  * start time in the claim say whose transaction has to end before the chunk is handed to somebody else.
@@ -34,7 +37,8 @@ export class ChunkSessions {
       claim: (phase, known, batchId) =>
         faultsTold(() => claimChunk(session, leaseSeconds, phase, known, batchId)),
       settleValidation: (claim, outcome) => faultsTold(() => settleValidation(session, claim, outcome)),
-      settleProcessing: (claim, work) => faultsTold(() => settleProcessing(session, claim, work)),
+      settleProcessing: (claim, work) =>
+        faultsTold(() => settleProcessing(session, claim, work, leaseSeconds * AWAKE_SHARE_OF_LEASE * 1000)),
       release: () => this.#idle.push(session),
     };
   }
@@ -72,10 +76,17 @@ async function settleProcessing(
   session: Sql,
   claim: ChunkClaim,
   work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
+  awakeMs: number,
 ): Promise<void> {
   await transaction(session, async (tx, connection) => {
     await checkSession(tx, claim);
-    const outcome = await work((strings, ...values) => handlerStatement(tx, connection, strings, values));
+    // A handler that computes or waits for others is not one that was left in its transaction.
+    const awake = setInterval(() => {
+      if (!connection.lost) tx`select`.catch(() => undefined);
+    }, awakeMs);
+    const outcome = await work((strings, ...values) =>
+      handlerStatement(tx, connection, strings, values),
+    ).finally(() => clearInterval(awake));
     if (connection.lost) throw lost(claim);
     const settled = await tx`
       update chunks set

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchEvent, BatchStatus } from '../../core/batch.ts';
-import type { BatchClaim, BatchStage, KnownOperations } from '../../engine/ports/work-store.ts';
+import type { BatchClaim, BatchStage, ClaimOnly, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';
 import { enters } from './transition.ts';
@@ -27,22 +27,32 @@ export async function claimBatch(
   leaseSeconds: number,
   stage: BatchStage,
   known: KnownOperations,
-  batchId?: string,
+  { batchId, mostBytes }: ClaimOnly = {},
 ): Promise<BatchClaim | null> {
   const lease = randomUUID();
   return await transaction(sql, async (tx) => {
     const [picked] = await tx<{ id: string; status: BatchStatus }[]>`
-      with busy as (
+      with recursive busy as (
         select account_id, count(*) as n from batches
         where stage = ${stage} and lease is not null group by account_id),
+      accounts as (
+        (select account_id from batches where stage = ${stage} and lease is null order by account_id limit 1)
+        union all
+        select (select account_id from batches
+          where stage = ${stage} and lease is null and account_id > a.account_id order by account_id limit 1)
+        from accounts a where a.account_id is not null),
       ready as (
-        select id, account_id, created_at,
-          row_number() over (partition by account_id order by priority desc, created_at, id) as place
-        from batches
-        where stage = ${stage} and lease is null and available_at <= clock_timestamp()
-          and (${stage} <> 'copy' or (operation, operation_version) in (
-            select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[])))
-          ${batchId === undefined ? tx`` : tx`and id = ${batchId}`})
+        select first.* from accounts a cross join lateral (
+          select id, account_id, created_at, row_number() over (order by priority desc, created_at, id) as place
+          from batches
+          where stage = ${stage} and lease is null and account_id = a.account_id
+            and available_at <= clock_timestamp()
+            and (${stage} <> 'copy' or (operation, operation_version) in (
+              select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[])))
+            ${batchId === undefined ? tx`` : tx`and id = ${batchId}`}
+            ${mostBytes === undefined ? tx`` : tx`and upload_bytes <= ${mostBytes}`}
+          order by priority desc, created_at, id limit 32) first
+        where a.account_id is not null)
       select b.id, b.status from batches b join ready on ready.id = b.id
         left join busy on busy.account_id = b.account_id
       where b.stage = ${stage} and b.lease is null

@@ -115,33 +115,42 @@ async function nextCandidate(
   passedOver: string[],
   batchId?: string,
 ): Promise<string | undefined> {
-  const serial = inOrder(tx, phase);
+  const inPhase = tx`b.status in ('validating', 'processing') and b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null`;
   const [candidate] = await tx<{ id: string }[]>`
-    with busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id),
+    with recursive busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id),
+    accounts as (
+      (select account_id from batches b where ${inPhase} order by account_id limit 1)
+      union all
+      select (select b.account_id from batches b where ${inPhase} and b.account_id > a.account_id
+        order by b.account_id limit 1)
+      from accounts a where a.account_id is not null),
     ready as (
-      select b.id, b.account_id, b.created_at,
-        row_number() over (partition by b.account_id order by b.priority desc, b.created_at, b.id) as place
-      from batches b
-      where b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null
-        and (b.operation, b.operation_version) in (
-          select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
-        and b.id <> all (${passedOver}::uuid[])
-        ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
-        and exists (
-          select from chunks c
-          where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp()
-            and (b.execution = 'parallel' or ${serial})))
+      select first.* from accounts a cross join lateral (
+        select b.id, b.account_id, b.created_at,
+          row_number() over (order by b.priority desc, b.created_at, b.id) as place
+        from batches b
+        where ${inPhase} and b.account_id = a.account_id
+          and (b.operation, b.operation_version) in (
+            select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
+          and b.id <> all (${passedOver}::uuid[])
+          ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
+          and ${claimable(tx, phase)}
+        order by b.priority desc, b.created_at, b.id limit 1) first
+      where a.account_id is not null)
     select ready.id from ready left join busy on busy.account_id = ready.account_id
     order by coalesce(busy.n, 0), ready.place, ready.created_at, ready.id
     limit 1`;
   return candidate?.id;
 }
 
-/** Whether a waiting chunk `c` is the next in the file's order: all before it are settled. Checking needs no order. */
-function inOrder(tx: Transaction, phase: ChunkPhase) {
-  if (phase === 'validate') return tx`true`;
-  return tx`not exists (
-    select from chunks e where e.batch_id = c.batch_id and e.number < c.number and e.status <> 'settled')`;
+/** Whether a batch `b` has a chunk to claim: any that waits, or in the file's order the first that is not settled. */
+function claimable(tx: Transaction, phase: ChunkPhase) {
+  const any = tx`exists (
+    select from chunks c where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp())`;
+  if (phase === 'validate') return any;
+  return tx`case b.execution when 'serial' then (
+    select c.status = 'waiting' and c.available_at <= clock_timestamp() from chunks c
+    where c.batch_id = b.id and c.status <> 'settled' order by c.number limit 1) else ${any} end`;
 }
 
 /** Locked `for share` in its status, a batch cannot leave the phase before the claim is committed. */
@@ -172,7 +181,12 @@ async function takeChunk(
     where batch_id = ${batchId} and number = (
       select number from chunks c
       where batch_id = ${batchId} and phase = ${phase} and status = 'waiting' and available_at <= clock_timestamp()
-        and ${execution === 'serial' ? inOrder(tx, phase) : tx`true`}
+        ${
+          execution === 'serial' && phase === 'process'
+            ? tx`and number = (
+                select min(number) from chunks where batch_id = ${batchId} and status <> 'settled')`
+            : tx``
+        }
       order by number limit 1 for update skip locked)
     returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
       repeated_ids as "repeatedIds", attempts`;

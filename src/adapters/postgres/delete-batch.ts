@@ -57,10 +57,11 @@ export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<num
     where delete_requested_at is not null and status in ${sql(TERMINAL_STATUSES)} limit ${MOST_AT_ONCE}`;
   for (const { id } of wished) await transaction(sql, (tx) => startDeletion(tx, id));
   const due = await sql`
-    update batches set stage = 'remove', attempts = 0, available_at = clock_timestamp()
+    update batches set stage = 'remove', lease = null, lease_expires_at = null, attempts = 0,
+      available_at = clock_timestamp()
     where id in (
       select id from batches
-      where stage is null and expires_at < clock_timestamp() and expired_at is null
+      where (stage is null or stage = 'write_results') and expires_at < now() and expired_at is null
         and status in ${sql(TERMINAL_STATUSES)}
       limit ${MOST_AT_ONCE} for update skip locked)`;
   const tombstones = await sql`
@@ -68,7 +69,7 @@ export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<num
     where id in (
       select id from batches
       where stage is null and status = 'deleting'
-        and deleted_at < clock_timestamp() - make_interval(secs => ${leaseSeconds + TOMBSTONE_SECONDS})
+        and deleted_at < now() - make_interval(secs => ${leaseSeconds + TOMBSTONE_SECONDS})
       limit ${MOST_AT_ONCE} for update skip locked)`;
   return wished.length + due.count + tombstones.count;
 }
@@ -83,6 +84,7 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
       select deleted_at is not null as deleted from batches
       where id = ${claim.batchId} and lease = ${claim.lease} and status = ${claim.status} for update`;
     if (batch === undefined) throw new LeaseLost(`batch ${claim.batchId}`);
+    await keepCounts(tx, claim.batchId);
     await tx`delete from custom_ids where batch_id = ${claim.batchId}`;
     await tx`delete from chunks where batch_id = ${claim.batchId}`;
     if (batch.deleted) {
@@ -100,4 +102,16 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
         where id = ${claim.batchId}`;
     }
   });
+}
+
+/** Of a batch whose result files were never written the counts are those of its chunks, which go now. */
+async function keepCounts(tx: Transaction, batchId: string): Promise<void> {
+  await tx`
+    update batches set succeeded = sums.succeeded, failed = sums.failed,
+      unprocessed = total - sums.succeeded - sums.failed, results = '[]', results_at = clock_timestamp()
+    from (
+      select coalesce(sum(succeeded), 0) as succeeded,
+        coalesce(sum(case when part is null then invalid else failed end), 0) as failed
+      from chunks where batch_id = ${batchId}) sums
+    where id = ${batchId} and results_at is null and total is not null`;
 }

@@ -1,11 +1,17 @@
-import type { LeaseRef } from '../../engine/ports/work-store.ts';
-import type { Sql } from './connect.ts';
+import type postgres from 'postgres';
+import type { BatchReason, LeaseRef } from '../../engine/ports/work-store.ts';
+import { enterFailed } from './advance-batch.ts';
+import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
+
+/** A piece of a statement. */
+type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
 /** How long to wait for a backend that was told to end; one that does not is left to the next sweep. */
 const TERMINATE_TIMEOUT_MS = 5000;
 const MOST_AT_ONCE = 500;
 
-/** Extends leases that are still held by their tokens; answers those. Two statements at the most. */
+/** Extends leases that are still held by their tokens; answers those. A few statements at the most. */
 export async function renewLeases(
   sql: Sql,
   leaseSeconds: number,
@@ -15,32 +21,40 @@ export async function renewLeases(
   const batches = leases.filter((lease) => lease.kind === 'batch');
   const until = sql`clock_timestamp() + make_interval(secs => ${leaseSeconds})`;
   const held: { lease: string }[] = [];
-  if (chunks.length > 0) {
-    held.push(
-      ...(await sql<{ lease: string }[]>`
-        update chunks c set lease_expires_at = ${until}
-        from unnest(${chunks.map((l) => l.batchId)}::uuid[], ${chunks.map((l) => l.number ?? 0)}::int[],
-          ${chunks.map((l) => l.lease)}::uuid[]) as held(batch_id, number, lease)
-        where c.batch_id = held.batch_id and c.number = held.number and c.lease = held.lease
-        returning c.lease`),
-    );
-  }
-  if (batches.length > 0) {
-    held.push(
-      ...(await sql<{ lease: string }[]>`
-        update batches b set lease_expires_at = ${until}, progress_done = held.done
-        from unnest(${batches.map((l) => l.batchId)}::uuid[], ${batches.map((l) => l.lease)}::uuid[],
-          ${batches.map((l) => l.progressDone ?? 0)}::bigint[]) as held(id, lease, done)
-        where b.id = held.id and b.lease = held.lease
-        returning b.lease`),
-    );
-  }
+  if (chunks.length > 0) held.push(...(await renewChunks(sql, until, chunks)));
+  if (batches.length > 0) held.push(...(await renewBatches(sql, until, batches)));
   return new Set(held.map((row) => row.lease));
+}
+
+async function renewChunks(sql: Sql, until: Fragment, leases: readonly LeaseRef[]) {
+  return await sql<{ lease: string }[]>`
+    update chunks c set lease_expires_at = ${until}
+    where (c.batch_id, c.number) in (
+      select k.batch_id, k.number from chunks k
+        join unnest(${leases.map((l) => l.batchId)}::uuid[], ${leases.map((l) => l.number ?? 0)}::int[],
+          ${leases.map((l) => l.lease)}::uuid[]) as held(batch_id, number, lease)
+          on k.batch_id = held.batch_id and k.number = held.number and k.lease = held.lease
+      order by k.batch_id, k.number for update of k)
+    returning c.lease`;
+}
+
+/** A row that somebody has locked is left as it is: nothing else could be renewed while it is waited for. */
+async function renewBatches(sql: Sql, until: Fragment, leases: readonly LeaseRef[]) {
+  const ids = leases.map((lease) => lease.batchId);
+  const tokens = leases.map((lease) => lease.lease);
+  await sql`
+    update batches b set lease_expires_at = ${until}, progress_done = held.done
+    from unnest(${ids}::uuid[], ${tokens}::uuid[], ${leases.map((l) => l.progressDone ?? 0)}::bigint[])
+      as held(id, lease, done)
+    where b.id = held.id and b.lease = held.lease
+      and b.id in (select id from batches where id = any (${ids}::uuid[]) for update skip locked)`;
+  return await sql<{ lease: string }[]>`
+    select lease from batches where id = any (${ids}::uuid[]) and lease = any (${tokens}::uuid[])`;
 }
 
 /** @returns false when the lease is not held any more: taken over, or settled */
 export async function giveBack(
-  sql: Sql,
+  sql: Sql | Transaction,
   lease: LeaseRef,
   options: { delaySeconds: number; free: boolean },
 ): Promise<boolean> {
@@ -56,6 +70,26 @@ export async function giveBack(
           update batches set lease = null, lease_expires_at = null, attempts = ${attempts}, available_at = ${later}
           where id = ${lease.batchId} and lease = ${lease.lease}`;
   return given.count > 0;
+}
+
+/**
+ * Gives work back and ends its batch in one transaction: a worker that is frozen in between would end a batch that
+ * others work on by then, or that was resumed.
+ * @returns false when the lease is not held any more; nothing is done then
+ */
+export async function giveUp(
+  sql: Sql,
+  lease: LeaseRef,
+  reason: BatchReason,
+  options: { delaySeconds: number },
+): Promise<boolean> {
+  return await transaction(sql, async (tx) => {
+    // In the order of whoever else locks both: the batch, then its chunks.
+    await tx`select from batches where id = ${lease.batchId} for update`;
+    if (!(await giveBack(tx, lease, { ...options, free: false }))) return false;
+    await enterFailed(tx, lease.batchId, reason);
+    return true;
+  });
 }
 
 interface Expired {
@@ -86,7 +120,7 @@ export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<nu
     update batches set lease = null, lease_expires_at = null, available_at = clock_timestamp()
     where id in (
       select id from batches
-      where lease is not null and lease_expires_at < clock_timestamp()
+      where lease is not null and lease_expires_at < now()
       limit ${MOST_AT_ONCE} for update skip locked)`;
   return chunks.count + batches.count;
 }

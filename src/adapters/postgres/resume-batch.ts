@@ -47,6 +47,8 @@ export async function resumeBatch(
     where batch_id = ${batch.id} and status = 'waiting'`;
   if (stage !== null) return [{ stage, batchId: batch.id, tickets: 1 }];
   if (event === 'validation_resumed') return await advanceLocked(tx, batch.id);
+  // All of its chunks may have settled before it failed: then there is nothing left but to move on.
+  if (waiting.count === 0) return await advanceLocked(tx, batch.id);
   const tickets = batch.execution === 'serial' ? 1 : waiting.count;
   return [{ stage: 'process', batchId: batch.id, tickets }];
 }

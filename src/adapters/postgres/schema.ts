@@ -168,6 +168,19 @@ export const batches = pgTable(
     index('batches_account').on(table.accountId, table.id.desc()).where(sql`${table.deletedAt} is null`),
     index('batches_upload').on(table.uploadId),
     index('batches_stage').on(table.stage, table.availableAt).where(sql`${table.stage} is not null`),
+    // What claims look through: the accounts one by one, and of each the batches in the order of their turn.
+    index('batches_to_lease')
+      .on(table.stage, table.accountId, table.priority.desc().nullsFirst(), table.createdAt, table.id)
+      .where(sql`${table.stage} is not null and ${table.lease} is null`),
+    index('batches_in_chunks')
+      .on(table.status, table.accountId, table.priority.desc().nullsFirst(), table.createdAt, table.id)
+      .where(sql`${table.status} in ('validating', 'processing') and ${table.stage} is null`),
+    // What sweeps look for among any number of batches that have ended.
+    index('batches_leased').on(table.leaseExpiresAt).where(sql`${table.lease} is not null`),
+    index('batches_tombstones').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
+    index('batches_unfinished')
+      .on(table.updatedAt)
+      .where(sql`${table.endedAt} is null and ${table.deletedAt} is null`),
     index('batches_under_way')
       .on(table.status, table.createdAt)
       .where(sql`${table.status} in ('copied', 'validating', 'processing', 'processed')`),
@@ -214,7 +227,10 @@ export const chunks = pgTable(
     primaryKey({ columns: [table.batchId, table.number] }),
     index('chunks_waiting').on(table.batchId, table.number).where(sql`${table.status} = 'waiting'`),
     index('chunks_running').on(table.accountId).where(sql`${table.status} = 'running'`),
-    index('chunks_unsettled').on(table.batchId).where(sql`${table.status} <> 'settled'`),
+    index('chunks_unsettled').on(table.batchId, table.number).where(sql`${table.status} <> 'settled'`),
+    index('chunks_tried')
+      .on(table.batchId, table.number)
+      .where(sql`${table.status} = 'waiting' and ${table.attempts} > 0`),
   ],
 );
 
@@ -222,9 +238,8 @@ export const chunks = pgTable(
 export const customIds = pgTable(
   'custom_ids',
   {
-    batchId: uuid('batch_id')
-      .notNull()
-      .references(() => batches.id),
+    /** No foreign key, which would cost more than the insert: they go when the ids are judged, or with the chunks. */
+    batchId: uuid('batch_id').notNull(),
     record: count('record').notNull(),
     chunk: integer('chunk').notNull(),
     /** The first 16 bytes of the value's SHA-256: values may be as long as a cell. */

@@ -24,11 +24,14 @@ export function mayEnter(sql: Sql | Transaction, event: BatchEvent) {
 
 /**
  * Takes their leases from all chunks that are being worked on: in the transaction in which a batch leaves the phase,
- * so that none can settle after the result files say that it was not processed.
+ * so that none can settle after the result files say that it was not processed. In the order of their key, as renewals
+ * lock them: so neither waits for the other crosswise.
  */
 export async function releaseChunks(tx: Transaction, batchId: string): Promise<void> {
   await tx`
     update chunks set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
       lease_pid_started = null
-    where batch_id = ${batchId} and status = 'running'`;
+    where (batch_id, number) in (
+      select batch_id, number from chunks
+      where batch_id = ${batchId} and status = 'running' order by batch_id, number for update)`;
 }

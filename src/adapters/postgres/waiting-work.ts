@@ -1,28 +1,35 @@
 import type { BatchStatus } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
-import type { Sql } from './connect.ts';
+import type { Sql, Transaction } from './connect.ts';
 import { mayEnter } from './transition.ts';
 
 const MOST_BATCHES = 200;
+/** Of one batch: more tickets than a sweep writes. */
+const MOST_CHUNKS = 1000;
 const CHUNKS_PER_PAGE = 500;
 
 /** What could be claimed right now, by batch and stage. */
 export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
   return await sql<WorkWaiting[]>`
-    (select stage, id as "batchId", 1 as tickets from batches
-      where stage is not null and lease is null and available_at <= clock_timestamp()
-      order by available_at limit ${MOST_BATCHES})
+    select work.* from unnest(array['copy', 'write_results', 'remove']) as s(stage) cross join lateral (
+      select s.stage, id as "batchId", 1 as tickets from batches
+      where stage = s.stage and lease is null and available_at <= now()
+      order by available_at limit ${MOST_BATCHES}) work
     union all
-    (select case status when 'validating' then 'validate' else 'process' end as stage, b.id as "batchId",
+    select work.* from (values ('validating', 'validate'), ('processing', 'process')) as s(status, stage)
+      cross join lateral (
+      select s.stage, b.id as "batchId",
         case when b.status = 'processing' and b.execution = 'serial' then 1 else c.waiting end as tickets
       from batches b cross join lateral (
-        select count(*) filter (where status = 'waiting' and available_at <= clock_timestamp())::int as waiting,
-          count(*) filter (where status = 'running') as running
-        from chunks where batch_id = b.id and status <> 'settled') c
-      where b.status in ('validating', 'processing') and b.stage is null and c.waiting > 0
-        and not (b.status = 'processing' and b.execution = 'serial' and c.running > 0)
-      order by b.created_at limit ${MOST_BATCHES})`;
+        select count(*)::int as waiting from (
+          select from chunks where batch_id = b.id and status = 'waiting' and available_at <= now()
+          limit ${MOST_CHUNKS}) few) c
+      where b.status in ('validating', 'processing') and b.status = s.status and b.stage is null and c.waiting > 0
+        and not (b.status = 'processing' and b.execution = 'serial' and (
+          select status <> 'waiting' or available_at > now() from chunks
+          where batch_id = b.id and status <> 'settled' order by number limit 1))
+      order by b.created_at limit ${MOST_BATCHES}) work`;
 }
 
 /** Batches whose phase is settled but that nobody moved on: their last settler died between two transactions. */
@@ -38,18 +45,20 @@ export async function stuckBatches(sql: Sql): Promise<string[]> {
 
 /** Batches with a step that failed as often as it may and is not being tried: those whose worker died each time. */
 export async function exhaustedBatches(
-  sql: Sql,
+  sql: Sql | Transaction,
   maxAttempts: number,
+  batchId?: string,
 ): Promise<{ batchId: string; what: string }[]> {
   return await sql<{ batchId: string; what: string }[]>`
     (select distinct on (b.id) b.id as "batchId", 'chunk ' || c.number as what
       from chunks c join batches b on b.id = c.batch_id
-      where c.status = 'waiting' and c.attempts >= ${maxAttempts} and b.status in ('validating', 'processing')
+      where c.status = 'waiting' and c.attempts > 0 and c.attempts >= ${maxAttempts}
+        and b.status in ('validating', 'processing') ${batchId === undefined ? sql`` : sql`and b.id = ${batchId}`}
       order by b.id, c.number limit ${MOST_BATCHES})
     union all
     (select id as "batchId", 'the step ' || stage as what from batches
       where stage is not null and lease is null and attempts >= ${maxAttempts}
-        and ${mayEnter(sql, 'failed')}
+        and ${mayEnter(sql, 'failed')} ${batchId === undefined ? sql`` : sql`and id = ${batchId}`}
       limit ${MOST_BATCHES})`;
 }
 
@@ -83,16 +92,22 @@ function toLines(stored: StoredChunk): ChunkLines {
  * way only wait for their turn.
  */
 export async function stalledBatches(
-  sql: Sql,
+  sql: Sql | Transaction,
   seconds: number,
+  batchId?: string,
 ): Promise<{ batchId: string; status: BatchStatus }[]> {
   return await sql<{ batchId: string; status: BatchStatus }[]>`
     select id as "batchId", status from batches
-    where (${mayEnter(sql, 'failed')} or status in ('cancel', 'cancelling') or (status = 'deleting' and stage is not null))
-      and lease is null and updated_at < clock_timestamp() - make_interval(secs => ${seconds})
-      and not exists (select from chunks c where c.account_id = batches.account_id and c.status = 'running')
+    where ended_at is null and deleted_at is null ${batchId === undefined ? sql`` : sql`and batches.id = ${batchId}`}
+      and (${mayEnter(sql, 'failed')} or status in ('cancel', 'cancelling') or (status = 'deleting' and stage is not null))
+      and lease is null and updated_at < now() - make_interval(secs => ${seconds})
+      and not exists (
+        select from chunks c join batches o on o.id = c.batch_id
+        where c.account_id = batches.account_id and c.status = 'running'
+          and (o.priority > batches.priority or (o.priority = batches.priority and o.id <= batches.id)))
       and not exists (
         select from batches o where o.account_id = batches.account_id
+          and (o.priority > batches.priority or (o.priority = batches.priority and o.id <= batches.id))
           and (o.lease is not null or o.updated_at > clock_timestamp() - make_interval(secs => ${seconds})))
       and not exists (
         select from chunks c

@@ -6,7 +6,7 @@ import { connect, idleInTransactionMs, type Sql } from './connect.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
-import { giveBack, reclaimExpired, renewLeases } from './leases.ts';
+import { giveBack, giveUp, reclaimExpired, renewLeases } from './leases.ts';
 import { chunkLines, exhaustedBatches, stalledBatches, stuckBatches, waitingWork } from './waiting-work.ts';
 
 export interface PostgresWorkStore extends WorkStore {
@@ -29,7 +29,7 @@ export function postgresWorkStore(options: {
   const told = <T>(work: Promise<T>): Promise<T> => faultsTold(() => work);
 
   return {
-    claimBatch: (stage, known, batchId) => told(claimBatch(sql, leaseSeconds, stage, known, batchId)),
+    claimBatch: (stage, known, only) => told(claimBatch(sql, leaseSeconds, stage, known, only)),
     openSession: async () => sessions.open(),
     renew: (leases) => told(renewLeases(renewals, leaseSeconds, leases)),
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
@@ -37,7 +37,25 @@ export function postgresWorkStore(options: {
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     finishResults: (claim, files, counts) => told(finishResults(sql, claim, files, counts)),
     finishRemoval: (claim) => told(finishRemoval(sql, claim)),
-    fail: (batchId, reason) => told(failBatch(sql, batchId, reason)),
+    giveUp: (lease, reason, how) => told(giveUp(sql, lease, reason, how)),
+    failExhausted: (batchId, maxAttempts, reason) =>
+      told(
+        failBatch(
+          sql,
+          batchId,
+          reason,
+          async (tx) => (await exhaustedBatches(tx, maxAttempts, batchId)).length > 0,
+        ),
+      ),
+    failStalled: (batchId, seconds, reason) =>
+      told(
+        failBatch(
+          sql,
+          batchId,
+          reason,
+          async (tx) => (await stalledBatches(tx, seconds, batchId)).length > 0,
+        ),
+      ),
     advance: (batchId) => told(advanceBatch(sql, batchId)),
     chunkLines: (batchId) => chunkLines(sql, batchId),
     reclaimExpired: () => told(reclaimExpired(sql, leaseSeconds)),

@@ -37,7 +37,9 @@ export async function copyObject(
   };
   try {
     if (source.bytes > limits.wholeBytes) {
-      const uploadId = await createMultipart(bucket, to, { ...(signal !== undefined && { signal }) });
+      signal?.throwIfAborted();
+      // Not to be aborted itself: an upload whose id nobody has learned could not be removed.
+      const uploadId = await createMultipart(bucket, to);
       const copyPart = async (range: PartRange) => {
         const part = await copyRange(bucket, to, uploadId, copySource, range, signal);
         onPart?.();

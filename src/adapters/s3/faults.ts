@@ -35,6 +35,10 @@ export function asFault(error: unknown): unknown {
 /** What an error says about the object that the request was about. */
 export function aboutObject(key: string, error: unknown): unknown {
   const status = statusOf(error);
+  // A wrong setting for a minute must not end batches for good.
+  if ((error as { name?: string } | null)?.name === 'NoSuchBucket') {
+    return new RetryableFault('the bucket is not there', { cause: error });
+  }
   if (status === 404) return new ObjectGone(key);
   if (status === 412) return new ObjectChanged(key);
   return asFault(error);

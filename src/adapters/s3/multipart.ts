@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -15,6 +16,7 @@ import { aboutUpload, asFault, statusOf } from './faults.ts';
 
 /** How long the removal of what a broken upload has stored may take, when nobody else can be told to wait for it. */
 export const CLEAN_UP_MS = 5_000;
+const BETWEEN_ABORTS_MS = 100;
 
 export async function createMultipart(
   bucket: Bucket,
@@ -124,7 +126,29 @@ export async function withMultipart(
     await completeMultipart(bucket, key, uploadId, parts, signal);
   } catch (error) {
     const soon = AbortSignal.timeout(CLEAN_UP_MS);
-    await Promise.allSettled([abortMultipart(bucket, key, uploadId, soon)]);
+    await Promise.allSettled([abortUntilGone(bucket, key, uploadId, soon)]);
     throw error;
+  }
+}
+
+/**
+ * A part that was on its way when the upload was aborted may be stored all the same, and is one to be aborted again
+ * (S3's documentation of AbortMultipartUpload).
+ */
+async function abortUntilGone(
+  bucket: Bucket,
+  key: string,
+  uploadId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await abortMultipart(bucket, key, uploadId, signal);
+    try {
+      await listParts(bucket, key, uploadId, 1);
+    } catch (error) {
+      if (error instanceof UploadGone) return;
+      throw error;
+    }
+    await sleep(BETWEEN_ABORTS_MS, undefined, { signal });
   }
 }

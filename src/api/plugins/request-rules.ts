@@ -17,12 +17,16 @@ export function addRequestRules(app: FastifyInstance): void {
     closing = true;
   });
 
+  // Node would answer a bare 417 by itself.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(answerHeaders(request.id));
     if (closing) {
       reply.header('connection', 'close');
       throw new RequestError('unavailable', 'this server is stopping; send the request again');
     }
+    checkExpectation(request.headers.expect);
   });
 
   // A request that is under way when the server stops must not keep its connection open afterwards: closing waits for it.
@@ -39,3 +43,13 @@ export function addRequestRules(app: FastifyInstance): void {
     }
   });
 }
+
+/** Before the body is read: whoever expects something waits with it. */
+function checkExpectation(expect: string | undefined): void {
+  if (expect === undefined || CONTINUE.test(expect)) return;
+  const message = 'must be left out, or be 100-continue';
+  throw invalidRequest({ pointer: 'header:Expect', code: 'unknown_header', message });
+}
+
+/** As Node looks for it. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;

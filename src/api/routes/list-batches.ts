@@ -1,8 +1,8 @@
 import type { ApiServices } from '../api-services.ts';
-import { batchView } from '../batch-view.ts';
+import { listedBatch } from '../batch-view.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { callerOf } from '../plugins/access.ts';
-import { type BatchPage, BatchPageSchema } from '../schemas/batch.ts';
+import { type BatchPage, BatchPageSchema, MOST_COLUMNS_LISTED } from '../schemas/batch.ts';
 import { BatchesQuery, filtersOf } from '../schemas/batches-query.ts';
 import { answer } from '../schemas/component.ts';
 import type { ApiInstance } from '../typed-instance.ts';
@@ -18,8 +18,7 @@ export function listBatches(app: ApiInstance, services: ApiServices): void {
         operationId: 'listBatches',
         tags: ['Batches'],
         summary: 'List the batches of the account',
-        description:
-          'Newest first. Every filter that is given must fit; give the same ones again with `cursor`.',
+        description: `Newest first. Every filter that is given must fit; give the same ones again with \`cursor\`. Each item is the batch as \`GET /batches/{batch}\` has it, but with at most ${MOST_COLUMNS_LISTED} of \`read.columns\`.`,
         querystring: BatchesQuery,
         response: { 200: answer('A page of batches', BatchPageSchema) },
       },
@@ -33,7 +32,7 @@ export function listBatches(app: ApiInstance, services: ApiServices): void {
         ...(cursor !== undefined && { before: decodeCursor(cursor) }),
       });
       const now = Date.now() / 1000;
-      const items = rows.slice(0, limit).map((row) => batchView(row, now));
+      const items = rows.slice(0, limit).map((row) => listedBatch(row, now));
       const last = rows.length > limit ? items.at(-1) : undefined;
       return { items, next_cursor: last === undefined ? null : encodeCursor(last.batch) };
     },

@@ -25,7 +25,7 @@ export function resultRoutes(app: ApiInstance, services: ApiServices): void {
         tags: ['Batches'],
         summary: 'Get the result files',
         description:
-          'Answers presigned URLs as soon as `results_ready` of the batch is true, and until its files are removed (`expires_ts`).',
+          'Answers presigned URLs as soon as `results_ready` of the batch is true, and until its files are removed (`expires_ts`). A batch that ended before there was anything to tell of its records (in `hash_mismatch`, or cancelled before the file was copied) has none: `files` is empty.',
         params: BatchParams,
         querystring: ResultsQuery,
         response: { 200: answer('The files', ResultFilesSchema) },

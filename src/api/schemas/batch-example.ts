@@ -49,6 +49,7 @@ export const batchExample = {
       { name: 'E-Mail', field: 'email' },
       { name: 'Remarks', field: null },
     ],
+    columns_total: 2,
   },
   results_ready: false,
   expires_ts: null,

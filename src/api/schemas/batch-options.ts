@@ -19,7 +19,11 @@ export const stopAfterRequest = (description: string) =>
   Type.Unsafe<StopAfterRequest | null>({
     type: ['object', 'null'],
     properties: {
-      failures: Type.Integer({ minimum: 1, description: 'So many failed records end the batch.' }),
+      failures: Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'So many failed records end the batch.',
+      }),
       share: Type.Number({
         exclusiveMinimum: 0,
         maximum: 1,
@@ -27,6 +31,7 @@ export const stopAfterRequest = (description: string) =>
       }),
       min_records: Type.Integer({
         minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
         description: `How many must be done before the share counts; ${LEAST_RECORDS_OF_A_SHARE} when left out.`,
       }),
     },

@@ -22,7 +22,7 @@ export const BatchRequestSchema = component(
         dictionary<string>(
           {
             description:
-              'Which field of the operation a column of the file fills: column → field. A column that is not named here fills the field of its own name.',
+              'Which field of the operation a column of the file fills: column → field. A column that is not named here fills the field of its own name. One that a CSV file does not have ends the batch in `validation_failed` (`file_column_missing`). Of NDJSON the names are paths (keys, those of nested objects after a dot), and a path that a record does not have is simply not given there.',
           },
           Type.String({ minLength: 1, maxLength: 1000 }),
         ),

@@ -53,6 +53,9 @@ const ProgressSchema = Type.Object(
   { description: 'How far the stage is that runs; null when nothing runs.' },
 );
 
+/** Of a list: a wide file has thousands, and a page many batches. */
+export const MOST_COLUMNS_LISTED = 20;
+
 const ReadSchema = Type.Object(
   {
     format: Type.Enum(['csv', 'ndjson'], { description: 'Told by the content of the file.' }),
@@ -69,7 +72,11 @@ const ReadSchema = Type.Object(
         }),
         field: nullable(Type.String({ description: 'The field that it fills; null: it is ignored.' })),
       }),
+      {
+        description: `In the order of the file. An item of a list of batches has the first ${MOST_COLUMNS_LISTED}; the batch itself has all.`,
+      },
     ),
+    columns_total: Type.Integer({ minimum: 0, description: 'How many columns the file has, shown or not.' }),
   },
   { description: 'As what the file was read; null until it was.' },
 );

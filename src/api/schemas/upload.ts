@@ -19,6 +19,7 @@ export const UploadRequestSchema = component(
       size: Type.Optional(
         Type.Integer({
           minimum: 0,
+          maximum: Number.MAX_SAFE_INTEGER,
           description:
             'Bytes of the file. Stated, it is bound into the signature: nothing of another length can be put. Of a file in parts it is compared when they are completed.',
         }),

@@ -82,6 +82,13 @@ export interface KnownOperations {
   versions: readonly number[];
 }
 
+/** What a claim is to look at; everything, where nothing is said. */
+export interface ClaimOnly {
+  batchId?: string;
+  /** Batches of a larger upload are left to others. */
+  mostBytes?: number;
+}
+
 export interface CopiedInput {
   hash: string;
   inputKey: string;
@@ -145,6 +152,12 @@ export interface ChunkSession {
   release(): void;
 }
 
+/** Why a batch cannot go on. */
+export interface BatchReason {
+  code: BatchReasonCode;
+  message: string;
+}
+
 export interface LeaseRef {
   kind: 'batch' | 'chunk';
   batchId: string;
@@ -163,7 +176,7 @@ export interface WorkWaiting {
 }
 
 export interface WorkStore {
-  claimBatch(stage: BatchStage, known: KnownOperations, batchId?: string): Promise<BatchClaim | null>;
+  claimBatch(stage: BatchStage, known: KnownOperations, only?: ClaimOnly): Promise<BatchClaim | null>;
   openSession(): Promise<ChunkSession>;
   /** Extends leases; answers the tokens that are still held. */
   renew(leases: readonly LeaseRef[]): Promise<Set<string>>;
@@ -177,8 +190,11 @@ export interface WorkStore {
   finishResults(claim: BatchClaim, files: readonly ResultFile[], counts: Counts): Promise<void>;
   /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */
   finishRemoval(claim: BatchClaim): Promise<void>;
-  /** The batch cannot go on: `failed`, with the leases of its unsettled chunks cleared in the same transaction. */
-  fail(batchId: string, reason: { code: BatchReasonCode; message: string }): Promise<void>;
+  /**
+   * Gives work back whose batch cannot go on: `failed`, with the leases of its unsettled chunks cleared, in the same
+   * transaction. A batch that cannot fail is tried again after `delaySeconds`. False: it was not ours any more.
+   */
+  giveUp(lease: LeaseRef, reason: BatchReason, options: { delaySeconds: number }): Promise<boolean>;
   /** Moves a batch on if everything of its phase is settled; answers the work that this made. */
   advance(batchId: string): Promise<WorkWaiting[]>;
   /** Chunks in the file's order, a page at a time. */
@@ -189,11 +205,15 @@ export interface WorkStore {
   reclaimExpired(): Promise<number>;
   /** Batches with a step that failed as often as allowed. */
   exhausted(maxAttempts: number): Promise<{ batchId: string; what: string }[]>;
+  /** Fails one of those, unless it is none any more. */
+  failExhausted(batchId: string, maxAttempts: number, reason: BatchReason): Promise<boolean>;
   /** Batches whose phase is settled but that nobody moved on. */
   stuck(): Promise<string[]>;
   waitingWork(): Promise<WorkWaiting[]>;
   /** Batches that nobody has done anything for since `seconds`, and that nobody holds a lease of. */
   stalled(seconds: number): Promise<{ batchId: string; status: BatchStatus }[]>;
+  /** Fails one of those, unless it is none any more, or cannot fail. */
+  failStalled(batchId: string, seconds: number, reason: BatchReason): Promise<boolean>;
   /** Begins to remove what is due: batches to be deleted that have ended, expired objects, old tombstones. */
   startRemovals(): Promise<number>;
 }

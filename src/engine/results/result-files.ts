@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { ResultsFormat } from '../../core/batch.ts';
 import type { ChunkResults } from '../../formats/results/chunk-results.ts';
 import { type FileContent, type FileKind, recordsIn } from '../../formats/results/file-contents.ts';
@@ -68,7 +69,7 @@ export class ResultFiles {
     for (const { content, writer, records } of concerned) {
       if (content.repeatsInput && !chunk.hasClient)
         await this.omit(content, lost ?? 'the input was not read');
-      else await writer.write(content.of(chunk), records);
+      else await writePieces(writer, content.of(chunk), records);
     }
   }
 
@@ -97,10 +98,25 @@ export class ResultFiles {
   }
 }
 
+/** Between two pieces the event loop turns: leases are kept and requests answered while a long chunk is written. */
+async function writePieces(
+  writer: ResultFileWriter,
+  pieces: Iterable<string | Buffer>,
+  records: number,
+): Promise<void> {
+  let counted = 0;
+  for (const piece of pieces) {
+    await writer.write(piece, records - counted);
+    counted = records;
+    await turn();
+  }
+}
+
 /** Nobody can say how much a handler answers: the files with outputs are stored in parts that grow with them. */
-function expectedBytes({ kind, format }: FileContent, claim: BatchClaim): { expectedBytes?: number } {
+function expectedBytes({ kind, format, cells }: FileContent, claim: BatchClaim): { expectedBytes?: number } {
   if (format === 'ndjson' && (kind === 'all' || kind === 'succeeded')) return {};
   const names = claim.read?.columns.reduce((sum, { name }) => sum + GROWTH * (name.length + 1), 0) ?? 0;
-  const line = LINE_BYTES + (kind === 'failed' ? names : 0);
+  // A record has all columns of the file there, whatever was sent of it.
+  const line = LINE_BYTES + cells + (kind === 'failed' ? names : 0);
   return { expectedBytes: GROWTH * claim.upload.bytes + names + line * (1 + (claim.total ?? 0)) };
 }

@@ -6,9 +6,15 @@ import { RESERVED_NAMES } from '../reserved-names.ts';
 import type { CsvDialect } from './dialect.ts';
 import { readRow } from './read-row.ts';
 
-/** A header beyond this is no table that a person or a program works with; it is kept with the batch and shown. */
-const MOST_COLUMNS = 16_384;
+/**
+ * A header beyond this is no table that a person or a program works with; it is kept with the batch and shown, and every
+ * line of the results may repeat its names.
+ */
+const MOST_COLUMNS = 2_048;
 const LONGEST_HEADER = 256 * 1024;
+
+/** Of a file with the line ends of old Macs all lines are one row, and it looks as if it were the header. */
+export const LONE_CR = 'the row holds a CR without LF: lines end in LF or CRLF';
 
 export type ParsedHeader =
   | { header: string[]; fault?: undefined }
@@ -24,8 +30,9 @@ export type ParsedHeader =
  */
 export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offset: number }): ParsedHeader {
   const { dialect, offset } = options;
-  const fault = (code: FileErrorCode, message: string, at = offset): FileFault => {
-    return { code, message, record: 0, offset: at };
+  const fault = (code: FileErrorCode, message: string): FileFault => {
+    const hint = hasLoneCr(bytes.subarray(0, LONGEST_HEADER)) ? `; ${LONE_CR}` : '';
+    return { code, message: message + hint, record: 0, offset };
   };
   if (bytes.length > LONGEST_HEADER) {
     const message = `The header row has ${bytes.length} bytes; at most ${LONGEST_HEADER} are read`;
@@ -33,7 +40,8 @@ export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offse
   }
   if (!isUtf8(bytes)) {
     const at = firstInvalidByte(bytes);
-    return { header: null, fault: fault('file_encoding', invalidUtf8Message(bytes, at), offset + at) };
+    const message = invalidUtf8Message(bytes, at);
+    return { header: null, fault: { code: 'file_encoding', message, record: 0, offset: offset + at } };
   }
   const row = readRow(bytes.toString('utf8'), 0, dialect);
   if (row.misplacedIn > 0) {
@@ -52,6 +60,10 @@ export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offse
   const header = row.cells.map((cell) => cell.trim());
   const problem = emptyName(header) ?? repeatedName(header) ?? reservedName(header);
   return problem ? { header, fault: fault(...problem) } : { header };
+}
+
+function hasLoneCr(bytes: Buffer): boolean {
+  return /\r(?!\n)./s.test(bytes.toString('latin1'));
 }
 
 type Problem = [code: FileErrorCode, message: string] | undefined;

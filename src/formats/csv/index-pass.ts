@@ -6,7 +6,7 @@ import { CR } from '../line-ends.ts';
 import type { RecordIndex, RecordIndexer } from '../record-indexer.ts';
 import { BoundaryScanner } from './boundaries.ts';
 import type { CsvDialect } from './dialect.ts';
-import { parseHeader } from './header.ts';
+import { LONE_CR, parseHeader } from './header.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -62,7 +62,7 @@ export class CsvIndexer implements RecordIndexer {
     if (this.#lineStart < this.#scanned) this.#lastLine(this.#lineStart, this.#scanned);
     this.#cutter.finish();
     const { records, chunks } = this.#cutter;
-    if (records === 0) this.#fault ??= noRecords(this.#scanned, this.#headerDone);
+    if (records === 0) this.#fault ??= noRecords(this.#scanned, this.#headerDone, this.#header);
     return { columns: this.#header, records, chunks, ...(this.#fault && { fault: this.#fault }) };
   }
 
@@ -99,6 +99,7 @@ export class CsvIndexer implements RecordIndexer {
     const { header, fault } = parseHeader(row, { dialect: this.#dialect, offset });
     this.#header = header;
     this.#fault = fault;
+    if (header !== null) this.#cutter.limitCells(header.length);
   }
 
   /** The last line has no LF: it may be a record all the same, or the remains of one. */
@@ -123,8 +124,9 @@ function unclosedQuote(record: number, offset: number): FileFault & { record: nu
   return { code: 'file_unclosed_quote', message, record, offset };
 }
 
-function noRecords(bytes: number, hasHeader: boolean): FileFault {
+function noRecords(bytes: number, hasHeader: boolean, header: readonly string[] | null): FileFault {
   if (bytes === 0) return { code: 'file_no_records', message: 'The file is empty' };
   const only = hasHeader ? 'only a header row' : 'only empty lines';
-  return { code: 'file_no_records', message: `The file holds ${only}` };
+  const hint = header?.some((name) => name.includes('\r')) ? `; ${LONE_CR}` : '';
+  return { code: 'file_no_records', message: `The file holds ${only}${hint}` };
 }

@@ -61,9 +61,9 @@ export class NdjsonIndexer implements RecordIndexer {
   /** The line ends at offset `end`, after its LF if it has one. */
   #endLine(end: number): void {
     const start = this.#lineStart;
+    if (!this.#firstDone) this.#endFirst();
     if (this.#blank) this.#cutter.blank(start, end);
     else this.#cutter.record(start, end);
-    if (!this.#firstDone) this.#endFirst();
     this.#lineStart = end;
     this.#blank = true;
   }
@@ -72,5 +72,6 @@ export class NdjsonIndexer implements RecordIndexer {
     const line = this.#firstRecord.take();
     this.#firstDone = !this.#blank;
     if (this.#firstDone && line !== null) this.#columns = keyPathsOf(line);
+    if (this.#columns !== null) this.#cutter.limitCells(this.#columns.length);
   }
 }

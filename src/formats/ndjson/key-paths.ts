@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { isObject, type JsonObject } from '../../core/json-record.ts';
 import { readLine } from './read-line.ts';
 
-/** They are kept with the batch and shown, and bind nothing: what is beyond this is left out. */
-const MOST_PATHS = 16_384;
+/** They are kept with the batch and shown, as columns of the results too, and bind nothing: what is beyond is left out. */
+const MOST_PATHS = 2_048;
 const MOST_CHARACTERS = 256 * 1024;
 
 /**

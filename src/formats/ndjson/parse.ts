@@ -17,8 +17,8 @@ export type NdjsonRow = ValueRow | FaultyRow;
  * Reads the records of one chunk, one a line, by the rules with which `NdjsonIndexer` has cut it: as many rows come
  * back as the chunk has records, in order. A line that cannot be read never changes its neighbours.
  *
- * Faults: `json_malformed`, `json_not_object`, `json_too_deep`, `json_key_reserved`, `json_key_repeated`,
- * `cell_too_large`, `not_text`; `file_encoding` for a line with bytes that are no UTF-8.
+ * Faults: `json_malformed`, `json_not_object`, `json_too_deep`, `json_too_many_keys`, `json_key_reserved`,
+ * `json_key_repeated`, `cell_too_large`, `not_text`; `file_encoding` for a line with bytes that are no UTF-8.
  */
 export function parseNdjsonChunk(bytes: Buffer, place: ChunkPlace): NdjsonRow[] {
   const rows: NdjsonRow[] = [];

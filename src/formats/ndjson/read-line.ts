@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../core/json-recor
 import { malformed } from './malformed.ts';
 import { mayRepeatKeys, repeatedKey } from './repeated-key.ts';
 import { badText, countKeys, mayHoldBadText } from './soundness.ts';
+import { hasTooManyKeys, tooManyKeys } from './too-many-keys.ts';
 
 export type ReadLine = { value: JsonObject; fault?: undefined } | { fault: RecordFault; value?: undefined };
 
@@ -13,6 +14,8 @@ export type ReadLine = { value: JsonObject; fault?: undefined } | { fault: Recor
  * @param text without the line's end
  */
 export function readLine(text: string, limits: Pick<ChunkLimits, 'cellBytes'>): ReadLine {
+  // Asked before the objects are built: with half a million keys that alone takes seconds.
+  if (hasTooManyKeys(text)) return { fault: tooManyKeys() };
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;

@@ -72,12 +72,14 @@ export function badText(
       };
     }
   } else if (typeof value === 'object' && value !== null) {
-    for (const [key, child] of Object.entries(value)) {
-      if (HALF_A_PAIR.test(key)) {
+    // An array may have millions of items, and making names of their places takes seconds.
+    for (const [key, child] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
+      if (typeof key === 'string' && HALF_A_PAIR.test(key)) {
         const message = `A key${path === '' ? '' : ` in "${shortened(path)}"`} holds half of a surrogate pair`;
         return { code: 'not_text', message };
       }
-      const fault = badText(child, path === '' ? key : `${path}.${key}`, limits);
+      if (child === null || (typeof child !== 'string' && typeof child !== 'object')) continue;
+      const fault = badText(child, path === '' ? `${key}` : `${path}.${key}`, limits);
       if (fault !== undefined) return fault;
     }
   }

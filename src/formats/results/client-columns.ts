@@ -1,4 +1,5 @@
 import { readRow } from '../csv/read-row.ts';
+import { csvCell, csvCells } from '../csv/write.ts';
 import type { CsvDescription, InputDescription, NdjsonDescription } from '../description.ts';
 import type { ClientChunk } from './client-chunk.ts';
 import { membersOf } from './json-members.ts';
@@ -6,13 +7,15 @@ import { membersOf } from './json-members.ts';
 /** The columns that we add. Those of the same name in the client's file are left out: ours take their place. */
 export const OUR_COLUMNS = ['_record', '_status', '_error_code', '_error'] as const;
 
-/** Of a file that was NDJSON: what a record holds that has no column. */
+/** What a record holds that has no column: of one that cannot be read, all of it. */
 export const REST_COLUMN = '_rest';
 
 /** The client's own columns as a result table repeats them: as many cells for each record, whatever it looks like. */
 export interface ClientColumns {
+  /** The last of them is `_rest`. */
   names: readonly string[];
-  cellsOf(chunk: ClientChunk, index: number): string[];
+  /** The cells of a record as they stand in a row of CSV. */
+  textOf(chunk: ClientChunk, index: number): string;
 }
 
 export function clientColumns(description: InputDescription): ClientColumns {
@@ -21,16 +24,27 @@ export function clientColumns(description: InputDescription): ClientColumns {
 
 const isOurs = (name: string) => (OUR_COLUMNS as readonly string[]).includes(name);
 
+/**
+ * A row that cannot be read as the header says stands in `_rest` as it was, under blank columns. Cells made of it by a
+ * guess would look sound: sent back unmended they would be taken for the record. What a file that comes back has in
+ * `_rest` stays there, so that it is not lost the second time.
+ */
 function cellColumns({ columns, delimiter, quote }: CsvDescription): ClientColumns {
-  const kept = columns.flatMap(({ name }, index) => (isOurs(name) ? [] : [index]));
+  const kept = columns.flatMap(({ name }, index) => (isOurs(name) || name === REST_COLUMN ? [] : [index]));
+  const rest = columns.findIndex(({ name }) => name === REST_COLUMN);
+  // No row has a cell after the last column.
+  const places = [...kept, rest === -1 ? columns.length : rest];
+  const blank = ','.repeat(kept.length);
   const dialect = { delimiter: delimiter.charCodeAt(0), quote: quote.charCodeAt(0) };
   return {
-    names: kept.map((index) => columns[index]!.name),
-    cellsOf(chunk, index) {
-      // The cells of a row that cannot be read are a guess, cut or filled up to the header.
-      const cells =
-        chunk.row(index).cells ?? (chunk.unread ? [] : readRow(chunk.text(index), 0, dialect).cells);
-      return kept.map((column) => cells[column] ?? '');
+    names: [...kept.map((index) => columns[index]!.name), REST_COLUMN],
+    textOf(chunk, index) {
+      if (chunk.unread) return blank;
+      const { cells: read, fault } = chunk.row(index);
+      // Each cell of such a row is where it belongs, and the one that is too large is so again when it comes back.
+      const known = fault?.code === 'cell_too_large' ? readRow(chunk.text(index), 0, dialect).cells : read;
+      if (known === undefined) return blank + csvCell(chunk.text(index));
+      return csvCells(places.map((place) => known[place] ?? ''));
     },
   };
 }
@@ -42,20 +56,21 @@ function cellColumns({ columns, delimiter, quote }: CsvDescription): ClientColum
  */
 function keyColumns({ columns }: NdjsonDescription): ClientColumns {
   const names = columns.map(({ name }) => name).filter((name) => !isOurs(name) && name !== REST_COLUMN);
+  const blank = ','.repeat(names.length);
   const places: KeyPlaces = {
     columns: new Map(names.map((name, index) => [name, index])),
     parents: new Set(names.flatMap((name) => parentsOf(name))),
   };
   return {
     names: [...names, REST_COLUMN],
-    cellsOf(chunk, index) {
-      const cells = names.map(() => '');
-      if (chunk.unread) return [...cells, ''];
+    textOf(chunk, index) {
+      if (chunk.unread) return blank;
       const text = chunk.text(index).trim();
-      if (chunk.row(index).value === undefined) return [...cells, text];
+      if (chunk.row(index).value === undefined) return blank + csvCell(text);
+      const cells: string[] = new Array(names.length).fill('');
       const rest: string[] = [];
       spread(text, '', places, cells, rest);
-      return [...cells, rest.length === 0 ? '' : `{${rest.join(',')}}`];
+      return csvCells([...cells, rest.length === 0 ? '' : `{${rest.join(',')}}`]);
     },
   };
 }

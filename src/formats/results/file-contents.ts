@@ -5,6 +5,7 @@ import { LF } from '../line-ends.ts';
 import type { ChunkResults } from './chunk-results.ts';
 import { inputWriter } from './client-input.ts';
 import { ErrorReport } from './error-report.ts';
+import { piecesOfBytes, piecesOfText } from './pieces.ts';
 import type { ResultChunk } from './result-chunk.ts';
 import { ResultTable } from './result-table.ts';
 
@@ -20,7 +21,10 @@ export interface FileContent {
   head: string | Buffer;
   /** Whether it repeats of every record what the client sent. */
   repeatsInput: boolean;
-  of(chunk: ResultChunk): string | Buffer;
+  /** How many cells each record has that what was sent of it may lack; 0 where none is made up. */
+  cells: number;
+  /** What it holds of a chunk, in pieces: rows filled up to a wide header are far more text than the chunk. */
+  of(chunk: ResultChunk): Iterable<string | Buffer>;
 }
 
 /** How many records of a chunk a file of this kind tells of. */
@@ -50,20 +54,20 @@ export function fileContents(options: {
 function lines(description: InputDescription): FileContent[] {
   const writeInput = inputWriter(description);
   const line = ({ kind, of }: Pick<FileContent, 'kind' | 'of'>): FileContent => {
-    return { kind, format: 'ndjson', head: '', repeatsInput: kind === 'failed', of };
+    return { kind, format: 'ndjson', head: '', repeatsInput: kind === 'failed', cells: 0, of };
   };
   return [
-    line({ kind: 'all', of: ({ results }) => results.bytes }),
-    line({ kind: 'succeeded', of: ({ results }) => results.only('succeeded') }),
+    line({ kind: 'all', of: ({ results }) => [results.bytes] }),
+    line({ kind: 'succeeded', of: ({ results }) => [results.only('succeeded')] }),
     line({
       kind: 'failed',
       of: (chunk) => {
         const withInput = (index: number) =>
           `${chunk.results.failedLine(index).slice(0, -1)},"input":${writeInput(chunk.client, index)}}\n`;
-        return chunk.results.places('failed').map(withInput).join('');
+        return piecesOfText(each(chunk.results.places('failed'), withInput));
       },
     }),
-    line({ kind: 'errors', of: ({ results }) => results.only('failed') }),
+    line({ kind: 'errors', of: ({ results }) => [results.only('failed')] }),
   ];
 }
 
@@ -75,18 +79,16 @@ function tables(description: InputDescription, withCustomIds: boolean): FileCont
     format: 'csv',
     head: table.header,
     repeatsInput: true,
-    of: (chunk) => table.rows(chunk, chunk.results.places(kind)),
+    cells: table.cells,
+    of: (chunk) => piecesOfText(each(chunk.results.places(kind), (index) => table.row(chunk, index))),
   });
   const errors: FileContent = {
     kind: 'errors',
     format: 'csv',
     head: report.header,
     repeatsInput: false,
-    of: ({ results }) =>
-      results
-        .places('failed')
-        .map((index) => report.rows(results, index))
-        .join(''),
+    cells: 0,
+    of: ({ results }) => piecesOfText(each(results.places('failed'), (index) => report.rows(results, index))),
   };
   return [tableOf('all'), tableOf('succeeded'), tableOf('failed'), errors];
 }
@@ -100,12 +102,18 @@ function unprocessedRecords(description: InputDescription, head = headOf(descrip
     format: description.format,
     head,
     repeatsInput: true,
+    cells: 0,
     of: (chunk) => {
       const slices = chunk.results.places('unprocessed').map((index) => chunk.client.slice(index));
       const last = slices.at(-1);
-      return Buffer.concat(last === undefined || last.at(-1) === LF ? slices : [...slices, lineEnd]);
+      return piecesOfBytes(last === undefined || last.at(-1) === LF ? slices : [...slices, lineEnd]);
     },
   };
+}
+
+/** What is made of each place, one by one as it is asked for. */
+function* each(places: readonly number[], make: (index: number) => string): Generator<string> {
+  for (const index of places) yield make(index);
 }
 
 function headOf(description: InputDescription): Buffer {

@@ -1,5 +1,5 @@
 import type { RecordError, ResultLine } from '../../core/result.ts';
-import { csvLine } from '../csv/write.ts';
+import { csvCells, csvLine } from '../csv/write.ts';
 import type { InputDescription } from '../description.ts';
 import { type ClientColumns, clientColumns, OUR_COLUMNS } from './client-columns.ts';
 import type { ResultChunk } from './result-chunk.ts';
@@ -10,28 +10,27 @@ const BETWEEN_RULES = '; ';
 /** The results as a table: the client's own columns in the file's order, then ours. */
 export class ResultTable {
   readonly header: string;
+  /** How many each row has. */
+  readonly cells: number;
   readonly #columns: ClientColumns;
 
   constructor(description: InputDescription) {
     this.#columns = clientColumns(description);
-    this.header = csvLine([...this.#columns.names, ...OUR_COLUMNS]);
+    const names = [...this.#columns.names, ...OUR_COLUMNS];
+    this.header = csvLine(names);
+    this.cells = names.length;
   }
 
-  /** The rows of the records at these places in the chunk. */
-  rows(chunk: ResultChunk, places: readonly number[]): string {
-    let text = '';
-    for (const index of places) {
-      chunk.tableRows[index] ??= this.#row(chunk, index);
-      text += chunk.tableRows[index];
-    }
-    return text;
+  /** The row of the record at this place in the chunk. */
+  row(chunk: ResultChunk, index: number): string {
+    return chunk.tableRow(index, () => this.#row(chunk, index));
   }
 
   #row({ results, client }: ResultChunk, index: number): string {
-    const cells = this.#columns.cellsOf(client, index);
+    const theirs = this.#columns.textOf(client, index);
     const status = results.status(index);
     const errors = status === 'failed' ? errorCells(results.failedLine(index)) : ['', ''];
-    return csvLine([...cells, String(results.firstRecord + index), status, ...errors]);
+    return `${theirs},${csvCells([String(results.firstRecord + index), status, ...errors])}\r\n`;
   }
 }
 

@@ -21,7 +21,7 @@ export const POINTS = [
   'advanced',
   /** Work is about to be given back after a fault. */
   'giving_back',
-  /** It was, and the batch is about to be failed. */
+  /** The sweep is about to fail a batch. */
   'failing',
   /** A step of the sweep was done. */
   'swept',

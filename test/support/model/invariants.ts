@@ -11,6 +11,7 @@ interface StoredChunk {
   firstRecord: number;
   records: number;
   status: string;
+  attempts: number;
   processed: boolean;
 }
 
@@ -85,7 +86,7 @@ async function checkWritten(
   written: readonly number[],
 ): Promise<void> {
   const chunks = await sheaf.sql<StoredChunk[]>`
-    select number, first_record as "firstRecord", records, status, part is not null as processed
+    select number, first_record as "firstRecord", records, status, attempts, part is not null as processed
     from chunks where batch_id = ${batch.id} order by number`;
   expect(row.counts.succeeded, 'succeeded, and written by the handler').toBe(written.length);
   if (!WORKING.includes(row.status)) {
@@ -96,6 +97,7 @@ async function checkWritten(
     expect(written).toEqual(batch.seen.written);
     return;
   }
+  checkExhausted(row, chunks, sheaf.services.settings.maxAttempts);
   const done = chunks.filter((chunk) => chunk.processed);
   const settled = done.flatMap(({ firstRecord, records }) =>
     Array.from({ length: records }, (_, index) => firstRecord + index),
@@ -107,6 +109,19 @@ async function checkWritten(
       'in the file’s order',
     ).toEqual(done.map((_, index) => index + 1));
   }
+}
+
+/** A batch fails for the chunk that failed as often as it may; not for one that was done, or tried anew, since. */
+function checkExhausted(
+  { status, statusReason }: BatchRow,
+  chunks: readonly StoredChunk[],
+  most: number,
+): void {
+  const number = /^chunk (\d+) failed/.exec(statusReason?.message ?? '')?.[1];
+  if (status !== 'failed' || statusReason?.code !== 'retries_exhausted' || number === undefined) return;
+  const chunk = chunks[Number(number) - 1];
+  expect(chunk?.status).toBe('waiting');
+  expect(chunk?.attempts, 'attempts of a chunk that failed too often').toBeGreaterThanOrEqual(most);
 }
 
 /** A look at all files takes its time: once for each set of them. */

@@ -33,7 +33,6 @@ const never = () => new Promise<never>(() => undefined);
  * session is ended as that of a dead process is; while it is frozen everything waits.
  */
 export class MortalWorker {
-  readonly name: string;
   readonly #around: Surroundings;
   readonly #fate: Fate;
   readonly #leases: LeaseKeeper;
@@ -45,9 +44,8 @@ export class MortalWorker {
   /** Whether a mishap made it throw: then its ticket ends with an error, which the queue takes note of. */
   #mayThrow = false;
 
-  constructor(name: string, around: Surroundings, fate: Fate) {
+  constructor(around: Surroundings, fate: Fate) {
     const { work, settings, log } = around.sheaf.services;
-    this.name = name;
     this.#around = around;
     this.#fate = fate;
     const renew: WorkStore['renew'] = async (leases) => {
@@ -80,6 +78,7 @@ export class MortalWorker {
           queue: this.#queue(),
           leases: this.#leases,
           // Looked at before each step, and once more before going on to the next.
+          longStages: new Set(),
           stopping: () => oneStep && looks++ > 0,
         },
         stage,
@@ -209,7 +208,9 @@ export class MortalWorker {
       finishCopy: (...args) => call(() => work.finishCopy(...args), settled),
       finishResults: (...args) => call(() => work.finishResults(...args), settled),
       finishRemoval: (...args) => call(() => work.finishRemoval(...args), settled),
-      fail: (...args) => call(() => work.fail(...args), { before: 'failing' }),
+      giveUp: (...args) => call(() => work.giveUp(...args), { before: 'giving_back' }),
+      failExhausted: (...args) => call(() => work.failExhausted(...args), { before: 'failing' }),
+      failStalled: (...args) => call(() => work.failStalled(...args), { before: 'failing' }),
       advance: (...args) => call(() => work.advance(...args), { after: 'advanced' }),
       chunkLines: (batchId) => this.#chunkLines(work.chunkLines(batchId)),
       reclaimExpired: () => call(() => work.reclaimExpired(), swept),

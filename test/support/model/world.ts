@@ -1,37 +1,24 @@
 import { expect } from 'vitest';
 import { isTerminal, STAGES, TRANSITIONS } from '../../../src/core/batch.ts';
-import { isFinal, RequestError } from '../../../src/core/errors.ts';
-import { OperationRegistry } from '../../../src/core/operation.ts';
-import { changeBatch } from '../../../src/engine/change-batch.ts';
-import { deleteBatch } from '../../../src/engine/delete-batch.ts';
-import type { BatchRow } from '../../../src/engine/ports/request-stores.ts';
-import { submitBatch } from '../../../src/engine/submit-batch.ts';
-import { sha256, type TestSheaf } from '../sheaf.ts';
-import type { Action, BatchPlan } from './actions.ts';
-import { Fate } from './fate.ts';
-import { bodyOf } from './file.ts';
+import { clearBatches } from '../rows.ts';
+import type { TestSheaf } from '../sheaf.ts';
+import type { Action } from './actions.ts';
+import { Clients } from './clients.ts';
+import {
+  holdBackoff,
+  letBackoffPass,
+  letLeasesExpire,
+  letResultsExpire,
+  letTombstonesAge,
+  neglect,
+} from './clock.ts';
 import { checkBatch } from './invariants.ts';
-import { notingOperation } from './operation.ts';
 import { TicketBox } from './ticket-box.ts';
-import { stopAfterOf, type TrackedBatch, trackedBatch } from './tracked-batch.ts';
-import { MortalWorker, type Surroundings, type WorkerState } from './worker.ts';
-
-type Of<Name extends Action['do']> = Extract<Action, { do: Name }>;
-
-/** No step of these small files takes so long, unless it waits for something that never comes. */
-const HANGS_MS = 30_000;
+import type { TrackedBatch } from './tracked-batch.ts';
+import { Workers } from './workers.ts';
 
 /** A batch needs some twenty visits at most; one that has not ended by then never will. */
 const ROUNDS = 60;
-
-/** An upload is taken by one batch at a time, and used up by one. */
-const ABOUT_UPLOADS = [
-  'upload_used',
-  'upload_in_use',
-  'upload_missing',
-  'upload_expired',
-  'upload_invalidated',
-];
 
 /**
  * Carries a history out, one action after the other, on a Sheaf without workers: here the test says who does what
@@ -41,59 +28,59 @@ export class World {
   readonly #sheaf: TestSheaf;
   readonly #queue = new TicketBox();
   readonly #store = { failing: 0 };
-  readonly #batches: TrackedBatch[] = [];
+  readonly #clients: Clients;
+  readonly #workers: Workers;
   /** Calls of the handler that should not have been; it cannot throw to say so, since that is caught. */
   readonly #wrongCalls: string[] = [];
-  #frozen: MortalWorker[] = [];
-  #workers = 0;
 
   constructor(sheaf: TestSheaf) {
     this.#sheaf = sheaf;
+    this.#clients = new Clients(sheaf, this.#queue);
+    const called = (batchId: string, records: readonly number[]) => this.#called(batchId, records);
+    this.#workers = new Workers({ sheaf, queue: this.#queue, store: this.#store, called }, this.#queue);
   }
 
   async act(action: Action): Promise<void> {
     await this.#do(action);
-    await this.#afterwards();
+    await holdBackoff(this.#sheaf.sql);
+    await this.#check();
   }
 
   /** From here on nothing goes wrong any more: everything must come to its end. */
   async settle(): Promise<void> {
     this.#store.failing = 0;
-    for (const worker of this.#frozen.splice(0)) await this.#within(worker.thaw(false));
+    await this.#workers.thawAll();
     await this.#untilQuiet(() => this.#ended());
-    for (const batch of this.#batches) {
-      if (batch.deletionAsked) expect(batch.seen.gone, 'a deleted batch is still there').toBe(true);
-    }
-    await this.#sheaf.sql`update batches set deleted_at = deleted_at - interval '1 day'`;
+    await letTombstonesAge(this.#sheaf.sql);
     await this.#untilQuiet(async () => (await this.#tombstones()) === 0);
     await this.#nothingIsLeft();
   }
 
   /** Ends whatever is still there, so that the next history begins with nothing. */
   async clear(): Promise<void> {
-    for (const worker of this.#frozen.splice(0)) await worker.kill();
+    await this.#workers.killAll();
     const { sql } = this.#sheaf;
     await sql`
       select pg_terminate_backend(pid, 5000) from pg_stat_activity
       where datname = current_database() and application_name = 'sheaf chunk' and state <> 'idle'`;
-    await sql`truncate written, custom_ids, chunks, batches, uploads, learners`;
+    await sql`truncate written`;
+    await clearBatches(sql);
   }
 
   async #do(action: Action): Promise<void> {
     switch (action.do) {
       case 'create':
-        return await this.#create(action);
+        return await this.#clients.create(action);
       case 'serve':
-        return await this.#serve(action);
+        return await this.#workers.serve(action);
       case 'sweep':
-        return await this.#look(
-          new MortalWorker(this.#name(), this.#around, new Fate(action.mishaps)),
-          (it) => it.sweep(),
-        );
+        return await this.#workers.sweep(action.mishaps);
       case 'thaw':
-        return await this.#thaw(action);
+        return await this.#workers.thaw(action);
       case 'kill':
-        return await this.#kill(action);
+        return await this.#workers.kill(action.pick);
+      case 'recover':
+        return await this.#workers.recover();
       case 'lose_ticket':
         this.#queue.take(action.pick);
         return;
@@ -101,17 +88,15 @@ export class World {
         return this.#queue.double(action.pick);
       case 'empty_queue':
         return this.#queue.empty();
-      case 'let_leases_expire':
-        return await this.#letLeasesExpire();
-      case 'let_backoff_pass':
-        return await this.#letBackoffPass();
-      case 'recover':
-        return await this.#recover();
       case 'lose_store':
         this.#store.failing = action.calls;
         return;
+      case 'let_leases_expire':
+        return await letLeasesExpire(this.#sheaf.sql);
+      case 'let_backoff_pass':
+        return await letBackoffPass(this.#sheaf.sql);
       case 'neglect':
-        return await this.#neglect();
+        return await neglect(this.#sheaf.sql);
       default:
         return await this.#toBatch(action);
     }
@@ -122,238 +107,43 @@ export class World {
     if (batch === undefined) return;
     switch (action.do) {
       case 'cancel':
-        return await this.#cancel(batch);
+        return await this.#clients.cancel(batch);
       case 'delete':
-        return await this.#delete(batch);
+        return await this.#clients.delete(batch);
       case 'resume':
-        return await this.#resume(batch, action);
+        return await this.#clients.resume(batch, action);
       case 'label':
-        return await this.#label(batch, action.value);
+        return await this.#clients.label(batch, action.value);
       case 'overwrite_upload':
-        return await this.#overwriteUpload(batch);
+        return await this.#clients.overwriteUpload(batch);
       case 'damage_input':
         return await this.#damageInput(batch);
       case 'let_results_expire':
-        await this.#sheaf.sql`
-          update batches set expires_at = now() - interval '1 second' where id = ${batch.id} and expires_at is not null`;
+        return await letResultsExpire(this.#sheaf.sql, batch.id);
     }
   }
 
   /** One to which the action means something, if there is any. */
   #pick(action: Extract<Action, { pick: number }>): TrackedBatch | undefined {
-    const fits = this.#batches.filter(({ seen }) => {
+    const fits = this.#clients.batches.filter(({ seen }) => {
       const status = seen.statuses.at(-1) ?? 'new';
       if (action.do === 'resume') return status === 'failed' && !seen.gone;
       if (action.do === 'cancel') return TRANSITIONS[status].cancel_requested !== null;
       return true;
     });
-    const among = fits.length > 0 ? fits : this.#batches;
+    const among = fits.length > 0 ? fits : this.#clients.batches;
     return among[action.pick % among.length];
-  }
-
-  get #around(): Surroundings {
-    return {
-      sheaf: this.#sheaf,
-      queue: this.#queue,
-      store: this.#store,
-      called: (batchId, records) => this.#called(batchId, records),
-    };
   }
 
   /** No call begins for a batch that is not processed, whoever makes it and however long it was frozen before. */
   async #called(batchId: string, records: readonly number[]): Promise<void> {
-    const batch = this.#batches.find(({ id }) => id === batchId);
+    const batch = this.#clients.batches.find(({ id }) => id === batchId);
     const [row] = await this.#sheaf.sql<
       { status: string }[]
     >`select status from batches where id = ${batchId}`;
     if (row?.status !== 'processing') this.#wrongCalls.push(`of a batch in ${row?.status}`);
     const bad = records.filter((record) => batch?.verdicts?.[record - 1] === 'invalid');
     if (bad.length > 0) this.#wrongCalls.push(`with the invalid records ${bad}`);
-  }
-
-  /** As the API has them: its tickets go where the workers' go. */
-  get #api() {
-    const operations = new OperationRegistry([notingOperation()]);
-    return { ...this.#sheaf.services, operations, queue: this.#queue };
-  }
-
-  #name(): string {
-    this.#workers += 1;
-    return `worker ${this.#workers}`;
-  }
-
-  async #create({ plan, sameUpload }: Of<'create'>): Promise<void> {
-    const former = sameUpload ? this.#batches.at(-1) : undefined;
-    if (former?.overwritten === true) return;
-    const asked: BatchPlan = former === undefined ? plan : { ...plan, file: former.plan.file };
-    const body = bodyOf(asked.file);
-    const handler = former?.uploadId ?? (await this.#sheaf.upload(body));
-    const { file: _file, hash, ...options } = asked;
-    try {
-      const row = await submitBatch(this.#api, this.#sheaf.caller, {
-        ...options,
-        handler,
-        operation: 'note',
-        ...(hash !== 'none' && { hash: sha256(hash === 'right' ? body : `${body}!`) }),
-      });
-      this.#batches.push(trackedBatch(row.id, handler, asked));
-    } catch (error) {
-      if (former === undefined) throw error;
-      expect(ABOUT_UPLOADS).toContain(codeOf(error));
-    }
-  }
-
-  async #serve({ tickets, pick, oneStep, mishaps }: Of<'serve'>): Promise<void> {
-    const fate = new Fate(mishaps);
-    if (this.#queue.size === 0) await this.#recover();
-    for (let left = tickets; left > 0; left -= 1) {
-      const ticket = this.#queue.take(pick);
-      if (ticket === undefined) return;
-      const worker = new MortalWorker(this.#name(), this.#around, fate);
-      await this.#look(worker, (it) => it.serve(ticket.stage, { oneStep }));
-    }
-  }
-
-  async #look(worker: MortalWorker, work: (worker: MortalWorker) => Promise<WorkerState>): Promise<void> {
-    const state = await this.#within(work(worker));
-    if (state === 'frozen') this.#frozen.push(worker);
-  }
-
-  /** Time passes, and somebody sweeps. */
-  async #recover(): Promise<void> {
-    await this.#letLeasesExpire();
-    await this.#letBackoffPass();
-    await this.#look(new MortalWorker(this.#name(), this.#around, new Fate([])), (it) => it.sweep());
-  }
-
-  async #thaw({ pick, told }: Of<'thaw'>): Promise<void> {
-    const [worker] = this.#frozen.splice(pick % Math.max(1, this.#frozen.length), 1);
-    if (worker !== undefined) await this.#look(worker, (it) => it.thaw(told));
-  }
-
-  async #kill({ pick }: Of<'kill'>): Promise<void> {
-    const [worker] = this.#frozen.splice(pick % Math.max(1, this.#frozen.length), 1);
-    await worker?.kill();
-  }
-
-  async #within<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const hangs = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`a step has not ended after ${HANGS_MS} ms`)), HANGS_MS);
-    });
-    try {
-      return await Promise.race([work, hangs]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #letLeasesExpire(): Promise<void> {
-    const { sql } = this.#sheaf;
-    await sql`update batches set lease_expires_at = now() - interval '1 second' where lease is not null`;
-    await sql`update chunks set lease_expires_at = now() - interval '1 second' where lease is not null`;
-  }
-
-  async #letBackoffPass(): Promise<void> {
-    const { sql } = this.#sheaf;
-    await sql`update batches set available_at = now() where available_at > now()`;
-    await sql`update chunks set available_at = now() where available_at > now()`;
-  }
-
-  /** Backoff is random and ends by the clock: so that a history is always the same, only the test ends it. */
-  async #holdBackoff(): Promise<void> {
-    await this.#sheaf.sql`
-      with held as (
-        update batches set available_at = now() + interval '1 hour' where available_at > now())
-      update chunks set available_at = now() + interval '1 hour' where available_at > now()`;
-  }
-
-  /** For longer than a batch may wait nobody has come by. */
-  async #neglect(): Promise<void> {
-    const { sql } = this.#sheaf;
-    await sql`update batches set updated_at = updated_at - interval '3 days'`;
-    await sql`update chunks set settled_at = settled_at - interval '3 days'`;
-  }
-
-  async #find(batch: TrackedBatch): Promise<BatchRow | null> {
-    return await this.#sheaf.services.batches.find(this.#sheaf.caller.accountId, batch.id);
-  }
-
-  async #change(batch: TrackedBatch, patch: Parameters<typeof changeBatch>[3]): Promise<BatchRow | string> {
-    try {
-      const row = await changeBatch(this.#api, this.#sheaf.caller, batch.id, patch);
-      return row;
-    } catch (error) {
-      return codeOf(error);
-    }
-  }
-
-  async #cancel(batch: TrackedBatch): Promise<void> {
-    const before = await this.#find(batch);
-    const answer = await this.#change(batch, { status: 'cancel' });
-    if (before === null) {
-      expect(answer).toBe('batch_not_found');
-    } else if (TRANSITIONS[before.status].cancel_requested !== null) {
-      expect(answer).toMatchObject({ status: 'cancel', statusReason: null });
-    } else if (['cancel', 'cancelling', 'cancelled'].includes(before.status)) {
-      expect(answer).toMatchObject({ status: before.status });
-    } else {
-      expect(answer).toBe('not_cancellable');
-    }
-  }
-
-  async #delete(batch: TrackedBatch): Promise<void> {
-    const before = await this.#find(batch);
-    try {
-      const { status } = await deleteBatch(this.#api, this.#sheaf.caller, batch.id);
-      batch.deletionAsked = true;
-      if (before === null) return;
-      const cancelled = TRANSITIONS[before.status].cancel_requested !== null;
-      expect(status).toBe(isTerminal(before.status) ? 'deleting' : cancelled ? 'cancel' : before.status);
-    } catch (error) {
-      expect(codeOf(error)).toBe('batch_not_found');
-      expect(before).toBeNull();
-    }
-  }
-
-  async #resume(batch: TrackedBatch, { stop_after }: Of<'resume'>): Promise<void> {
-    const before = await this.#find(batch);
-    const patch = { status: 'resume', ...(stop_after !== undefined && { stop_after }) } as const;
-    const answer = await this.#change(batch, patch);
-    if (before === null) {
-      expect(answer).toBe('batch_not_found');
-    } else if (typeof answer !== 'string') {
-      expect(before.status).toBe('failed');
-      expect(batch.deletionAsked || before.expired || isFinal(before.statusReason)).toBe(false);
-      // What checking found out about the file as a whole is told again.
-      const { code } = answer.statusReason ?? { code: 'file_' };
-      expect(code).toMatch(/^file_|^records_invalid$/);
-      expect(answer).toMatchObject({ failedFrom: null, resultsReady: false });
-      if (stop_after !== undefined) batch.stopAfter = stopAfterOf(stop_after);
-      batch.seen.files = '';
-    } else if (answer !== 'not_resumable') {
-      expect(['new', 'copying']).toContain(before.failedFrom);
-      expect(ABOUT_UPLOADS).toContain(answer);
-    }
-  }
-
-  async #label(batch: TrackedBatch, value: number): Promise<void> {
-    const answer = await this.#change(batch, { metadata: { value } });
-    if (typeof answer === 'string') expect(answer).toBe('batch_not_found');
-    else batch.metadata = { value };
-  }
-
-  /** A client's URL is good for an hour: what it puts there later must never be taken for what was accepted. */
-  async #overwriteUpload(batch: TrackedBatch): Promise<void> {
-    const row = await this.#find(batch);
-    if (row === null) return;
-    const [upload] = await this.#sheaf.sql<{ key: string }[]>`
-      select object_key as key from uploads where id = ${batch.uploadId}`;
-    await this.#sheaf.services.objects.put(upload!.key, Buffer.from(`id,ref\nother,${Math.random()}\n`));
-    for (const other of this.#batches.filter(({ uploadId }) => uploadId === batch.uploadId)) {
-      const copied = (await this.#find(other))?.counts.total ?? null;
-      if (copied === null) other.overwritten = true;
-    }
   }
 
   /** The private copy is not what it was: whoever reads it must notice. */
@@ -366,10 +156,9 @@ export class World {
     batch.inputDamaged = true;
   }
 
-  async #afterwards(): Promise<void> {
-    await this.#holdBackoff();
+  async #check(): Promise<void> {
     expect(this.#wrongCalls, 'the handler was called').toEqual([]);
-    await Promise.all(this.#batches.map((batch) => checkBatch(this.#sheaf, batch)));
+    await Promise.all(this.#clients.batches.map((batch) => checkBatch(this.#sheaf, batch)));
   }
 
   async #untilQuiet(reached: () => Promise<boolean>): Promise<void> {
@@ -385,8 +174,8 @@ export class World {
   }
 
   async #ended(): Promise<boolean> {
-    for (const batch of this.#batches) {
-      const row = await this.#find(batch);
+    for (const batch of this.#clients.batches) {
+      const row = await this.#clients.find(batch);
       if (row === null) continue;
       if (batch.deletionAsked || !isTerminal(row.status)) return false;
       if (!row.resultsReady && !row.expired) return false;
@@ -405,13 +194,8 @@ export class World {
     expect(await sql`select from chunks where status = 'running' or lease is not null`).toHaveLength(0);
     expect(await sql`select from batches where lease is not null`).toHaveLength(0);
     for (const stage of STAGES) expect(await this.#queue.waiting(stage)).toBe(0);
-    for (const batch of this.#batches.filter(({ seen }) => seen.gone)) {
+    for (const batch of this.#clients.batches.filter(({ seen }) => seen.gone)) {
       expect(await this.#sheaf.keys(`batches/${batch.id}/`), 'objects of a deleted batch').toEqual([]);
     }
   }
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof RequestError) return error.code;
-  throw error;
 }
