@@ -76,7 +76,11 @@ const ReadSchema = Type.Object(
         description: `In the order of the file. An item of a list of batches has the first ${MOST_COLUMNS_LISTED}; the batch itself has all.`,
       },
     ),
-    columns_total: Type.Integer({ minimum: 0, description: 'How many columns the file has, shown or not.' }),
+    columns_total: Type.Integer({
+      minimum: 0,
+      description:
+        'How many columns there are, shown or not; of NDJSON the keys of the first record, 2,048 at the most.',
+    }),
   },
   { description: 'As what the file was read; null until it was.' },
 );
