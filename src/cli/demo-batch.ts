@@ -63,9 +63,9 @@ async function findOperation({ client, run, signal }: DemoBatch): Promise<Operat
 async function submit(demo: DemoBatch, operation: OperationView, size: number): Promise<Batch> {
   const { client, run, path, view, signal } = demo;
   const hash = await hashFile(path, { signal });
-  const ticket = await client.createUpload({ filename: basename(path), size, hash }, signal);
   const begun = performance.now();
-  await client.putFile(ticket, path, {
+  const handler = await client.uploadFile(path, {
+    about: { filename: basename(path), hash },
     signal,
     onProgress: (done, of) => {
       const perSecond = (1000 * done) / Math.max(1, performance.now() - begun);
@@ -77,7 +77,7 @@ async function submit(demo: DemoBatch, operation: OperationView, size: number): 
   try {
     return await client.createBatch(
       {
-        handler: ticket.handler,
+        handler,
         operation: operation.name,
         hash,
         mapping: run.mapping,

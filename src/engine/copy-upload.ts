@@ -1,7 +1,7 @@
 import { type FileFault, PermanentFault } from '../core/errors.ts';
 import type { OperationRegistry } from '../core/operation.ts';
 import { bindColumns, bindKeys } from '../core/record.ts';
-import { RFC_4180 } from '../formats/csv/dialect.ts';
+import { csvDescription } from '../formats/description.ts';
 import { type FileIndex, FileIndexer } from '../formats/index-pass.ts';
 import { inputKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
@@ -82,10 +82,10 @@ function describeInput(engine: CopyUpload, claim: BatchClaim, index: FileIndex, 
   const operation = engine.operations.get(claim.operation);
   if (operation === undefined) throw new Error(`claimed a batch of the unknown operation ${claim.operation}`);
   const fault = carriedByRecord(index.fault) ? undefined : index.fault;
-  const encoded = { encoding: 'utf-8', bom: index.bom } as const;
   if (fault === undefined && index.format === 'ndjson') {
     const binding = bindKeys(index.columns ?? [], claim.mapping, operation);
-    return { ...copied, fault: null, read: { format: 'ndjson', ...encoded, ...binding } };
+    const read = { format: 'ndjson', encoding: 'utf-8', bom: index.bom, ...binding } as const;
+    return { ...copied, fault: null, read };
   }
   if (fault !== undefined) return { ...copied, read: null, fault };
   // A batch without columns and without a reason would run through and process nothing.
@@ -93,18 +93,7 @@ function describeInput(engine: CopyUpload, claim: BatchClaim, index: FileIndex, 
 
   const binding = bindColumns(index.columns, claim.mapping, operation, claim.customId);
   if ('code' in binding) return { ...copied, read: null, fault: binding };
-  return {
-    ...copied,
-    fault: null,
-    read: {
-      format: 'csv',
-      ...encoded,
-      delimiter: String.fromCharCode(RFC_4180.delimiter),
-      quote: String.fromCharCode(RFC_4180.quote),
-      header: true,
-      columns: binding.columns,
-    },
-  };
+  return { ...copied, fault: null, read: csvDescription({ bom: index.bom, columns: binding.columns }) };
 }
 
 /** A quote that is never closed is the last record's trouble, and the others are checked; the header row has no others. */

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../support/browser.ts';
 import { required } from '../support/requirements.ts';
 import { type SheafProcess, startSheafProcess } from '../support/sheaf-process.ts';
 
@@ -18,15 +19,7 @@ describe.skipIf(browserPath.missing)(`/docs${browserPath.reason}`, () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'sheaf-docs-'));
     sheaf = await startSheafProcess(join(directory, 'data'));
-    browser = await chromium.launch({
-      executablePath: browserPath.value(),
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-      ],
-    });
+    browser = await openBrowser(browserPath.value());
   });
   afterAll(async () => {
     await browser?.close();

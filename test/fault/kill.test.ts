@@ -10,6 +10,7 @@ import { SeededRandom } from '../../src/cli/sample/random.ts';
 import type { BatchStatus } from '../../src/core/batch.ts';
 import { faultsOfLines, learnersCsv } from '../support/learner-file.ts';
 import { type SheafProcess, startSheafProcess } from '../support/sheaf-process.ts';
+import { GOOD_WAY } from '../support/statuses.ts';
 
 /**
  * Promise 1: kill the whole program at any moment and start it again; every record ends with one result. PostgreSQL
@@ -31,17 +32,7 @@ const SETTINGS = {
   SHEAF_MAX_ATTEMPTS: '100',
 };
 
-/** The way of the batch, and in which of its statuses how many strikes fall: about as long as it stays in them. */
-const WAY: BatchStatus[] = [
-  'new',
-  'copying',
-  'copied',
-  'validating',
-  'processing',
-  'processed',
-  'writing_results',
-  'completed',
-];
+/** In which of its statuses how many strikes fall on the batch: about as long as it stays in them. */
 const STRIKES: [BatchStatus, number][] = [
   ['copying', 1],
   ['validating', 3],
@@ -105,8 +96,8 @@ async function reached(id: string, { status, settled }: Strike): Promise<Moment>
       select status, (select coalesce(sum(records), 0)::int from chunks where batch_id = b.id and status = 'settled')
         as settled
       from batches b where id = ${id}`;
-    const ahead = WAY.indexOf(now!.status) - WAY.indexOf(status);
-    if (ahead > 0 || (ahead === 0 && now!.settled >= settled) || !WAY.includes(now!.status)) return now!;
+    const ahead = GOOD_WAY.indexOf(now!.status) - GOOD_WAY.indexOf(status);
+    if (ahead > 0 || (ahead === 0 && now!.settled >= settled) || !GOOD_WAY.includes(now!.status)) return now!;
     await sleep(3);
   }
 }
@@ -172,7 +163,7 @@ describe(`kill -9 of the whole program (TEST_SEED=${SEED})`, () => {
       status: 'completed',
       counts: { total: RECORDS, succeeded: RECORDS - BAD, failed: BAD, skipped: 0, unprocessed: 0 },
     });
-    expect(batch.statuses.map(({ status }) => status)).toEqual(WAY);
+    expect(batch.statuses.map(({ status }) => status)).toEqual(GOOD_WAY);
     await expectResultsOfEachRecordOnce(id);
     const [count] = await sql`
       select count(*)::int as rows, count(distinct learner_id)::int as ids from learners`;

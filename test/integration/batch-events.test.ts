@@ -11,7 +11,7 @@ import {
   statusesIn,
 } from '../support/event-stream.ts';
 import { gate } from '../support/gate.ts';
-import { heldOperation } from '../support/held-operation.ts';
+import { heldCsv, heldIds, heldOperation } from '../support/held-operation.ts';
 import { addAccount, addBatch } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
@@ -30,12 +30,9 @@ afterAll(async () => {
   await api.close();
   await sheaf.close();
 });
-beforeEach(() => {
-  held.before = async () => undefined;
-});
+beforeEach(() => held.reset());
 
-const csv = (prefix: string, count: number) =>
-  `id\n${Array.from({ length: count }, (_, n) => `${prefix}${n + 1}\n`).join('')}`;
+const csv = (prefix: string, count: number) => heldCsv(heldIds(prefix, count));
 
 const events = (batch: string, { account = sheaf.caller.accountId, after = '' } = {}): Promise<EventReader> =>
   readEvents(`${baseUrl}/batches/${batch}/events`, {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { heldOperation } from '../support/held-operation.ts';
 import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { statuses } from '../support/statuses.ts';
 
 const held = heldOperation();
 let sheaf: TestSheaf;
@@ -11,12 +11,9 @@ beforeAll(async () => {
   sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '2' }, { operations: [held.operation] });
 });
 afterAll(() => sheaf.close());
-beforeEach(() => {
-  held.calls.length = 0;
-});
+beforeEach(() => held.reset());
 
 const csv = (...rows: readonly string[]) => `${rows.join('\n')}\n`;
-const statuses = (batch: BatchRow) => batch.statuses.map((entry) => entry.status);
 
 describe('claims', () => {
   const known = { names: ['create_learner'], versions: [1] };

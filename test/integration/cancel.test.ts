@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { changeBatch } from '../../src/engine/change-batch.ts';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { gate } from '../support/gate.ts';
-import { heldOperation } from '../support/held-operation.ts';
+import { heldCsv, heldIds, heldOperation } from '../support/held-operation.ts';
 import { addBatch } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { statuses } from '../support/statuses.ts';
 
 const held = heldOperation();
 let sheaf: TestSheaf;
@@ -13,14 +13,8 @@ beforeAll(async () => {
   sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '2' }, { operations: [held.operation] });
 });
 afterAll(() => sheaf.close());
-beforeEach(() => {
-  held.calls.length = 0;
-  held.before = async () => undefined;
-});
+beforeEach(() => held.reset());
 
-const csv = (ids: readonly string[]) => `id\n${ids.join('\n')}\n`;
-const ids = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n + 1}`);
-const statuses = (batch: BatchRow) => batch.statuses.map((entry) => entry.status);
 const cancel = (id: string) => changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' });
 const stored = async (prefix: string) => {
   const rows =
@@ -30,7 +24,7 @@ const stored = async (prefix: string) => {
 
 describe('before any worker has seen it', () => {
   it('a batch is cancelled without result files, and its upload is free again', async () => {
-    const handler = await sheaf.upload(csv(ids('early', 3)));
+    const handler = await sheaf.upload(heldCsv(heldIds('early', 3)));
     const id = await sheaf.submit(handler, { operation: 'hold' });
     expect((await cancel(id)).status).toBe('cancel');
     const workers = await sheaf.startWorkers();
@@ -56,7 +50,7 @@ describe('in the middle of processing', () => {
       context.signal.throwIfAborted();
     };
     const workers = await sheaf.startWorkers();
-    const handler = await sheaf.upload(csv([...ids('mid', 9), 'bad']));
+    const handler = await sheaf.upload(heldCsv([...heldIds('mid', 9), 'bad']));
     const id = await sheaf.submit(handler, { operation: 'hold', execution: 'serial' });
     await running.arrived;
 
@@ -82,7 +76,7 @@ describe('in the middle of processing', () => {
     held.before = async () => undefined;
     const second = await sheaf.run(rest, { operation: 'hold' });
     expect(second).toMatchObject({ status: 'completed', counts: { succeeded: 5, failed: 1 } });
-    expect(await stored('mid')).toEqual(ids('mid', 9));
+    expect(await stored('mid')).toEqual(heldIds('mid', 9));
     await workers.stop();
   });
 
@@ -90,7 +84,7 @@ describe('in the middle of processing', () => {
     const running = gate();
     held.before = () => running.wait();
     const workers = await sheaf.startWorkers();
-    const id = await sheaf.submit(await sheaf.upload(csv(ids('deaf', 2))), { operation: 'hold' });
+    const id = await sheaf.submit(await sheaf.upload(heldCsv(heldIds('deaf', 2))), { operation: 'hold' });
     await running.arrived;
     await cancel(id);
     const batch = await sheaf.ended(id);

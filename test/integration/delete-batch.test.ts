@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { gate } from '../support/gate.ts';
-import { heldOperation } from '../support/held-operation.ts';
+import { heldCsv, heldOperation } from '../support/held-operation.ts';
 import { addBatch } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
@@ -15,7 +15,6 @@ beforeAll(async () => {
 });
 afterAll(() => sheaf.close());
 
-const csv = (...rows: readonly string[]) => `id\n${rows.join('\n')}\n`;
 const remove = (id: string) => deleteBatch(sheaf.services, sheaf.caller, id);
 const find = (id: string) => sheaf.services.batches.find(sheaf.caller.accountId, id);
 const row = async (id: string) => {
@@ -36,7 +35,7 @@ async function rowGone(id: string): Promise<void> {
 
 describe('a batch that has ended', () => {
   it('goes with its objects and its rows; a tombstone stays that only a repeated delete sees', async () => {
-    const batch = await sheaf.run(csv('del1', 'del2', 'del3'), {
+    const batch = await sheaf.run(heldCsv(['del1', 'del2', 'del3']), {
       operation: 'hold',
       metadata: { secret: 'x' },
     });
@@ -51,7 +50,7 @@ describe('a batch that has ended', () => {
   });
 
   it('leaves a tombstone that goes with what was written late, once its time is over', async () => {
-    const batch = await sheaf.run(csv('late1'), { operation: 'hold' });
+    const batch = await sheaf.run(heldCsv(['late1']), { operation: 'hold' });
     await remove(batch.id);
     await gone(batch.id);
     const late = `batches/${batch.id}/parts/process/1/late/x`;
@@ -70,7 +69,7 @@ describe('a batch that is under way', () => {
   it('is cancelled first, and removed when it has ended', async () => {
     const running = gate();
     held.before = () => running.wait();
-    const id = await sheaf.submit(await sheaf.upload(csv('way1', 'way2')), { operation: 'hold' });
+    const id = await sheaf.submit(await sheaf.upload(heldCsv(['way1', 'way2'])), { operation: 'hold' });
     await running.arrived;
     expect(await remove(id)).toEqual({ status: 'cancel' });
     await gone(id);
@@ -80,7 +79,7 @@ describe('a batch that is under way', () => {
   });
 
   it('and cannot be cancelled any more is removed as soon as its results are written', async () => {
-    const batch = await sheaf.run(csv('soon1'), { operation: 'hold' });
+    const batch = await sheaf.run(heldCsv(['soon1']), { operation: 'hold' });
     await sheaf.sql`
       update batches set status = 'writing_results', stage = 'write_results', results = null, results_at = null,
         ended_at = null, expires_at = null, available_at = now() + interval '1 hour' where id = ${batch.id}`;
@@ -94,7 +93,7 @@ describe('a batch that is under way', () => {
 
 describe('what is due', () => {
   it('expires: the objects go, the batch stays and says so', async () => {
-    const batch = await sheaf.run(csv('exp1', 'bad'), { operation: 'hold', expires_after: 3600 });
+    const batch = await sheaf.run(heldCsv(['exp1', 'bad']), { operation: 'hold', expires_after: 3600 });
     const row = (await sheaf.batch(batch.id))!;
     expect(row.expiresAt! - row.statuses.at(-1)!.ts).toBeCloseTo(3600, 0);
     await sheaf.sql`update batches set expires_at = now() - interval '1 second' where id = ${batch.id}`;
@@ -109,7 +108,7 @@ describe('what is due', () => {
   });
 
   it('and nothing else is removed', async () => {
-    const batch = await sheaf.run(csv('keep1'), { operation: 'hold' });
+    const batch = await sheaf.run(heldCsv(['keep1']), { operation: 'hold' });
     const keys = await sheaf.keys(`batches/${batch.id}/`);
     await sweep(sheaf.services);
     expect(await sheaf.services.work.startRemovals()).toBe(0);

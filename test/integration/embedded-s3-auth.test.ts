@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CREDENTIALS, REGION, startTestS3, type TestS3 } from '../support/s3-server.ts';
+import { describe, expect, it } from 'vitest';
+import { s3OfFile } from '../support/s3-of-file.ts';
+import { CREDENTIALS, REGION } from '../support/s3-server.ts';
 import {
   hmac,
   keyFor,
   presigned,
+  putRequest,
   type RawRequest,
   send,
   sha256,
@@ -14,23 +16,18 @@ import {
 } from '../support/s3-signing.ts';
 
 const MINUTE = 60_000;
-let s3: TestS3;
 let bucket: string;
 let endpoint: string;
 
-beforeAll(async () => {
-  s3 = await startTestS3({ corsOrigins: ['https://app.example'] });
-  endpoint = s3.server.endpoint;
-  bucket = await s3.bucket();
-});
-afterAll(() => s3.stop());
+s3OfFile(
+  (made) => {
+    ({ endpoint, Bucket: bucket } = made);
+  },
+  { corsOrigins: ['https://app.example'] },
+);
 
-const put = (key: string, body = 'content', headers: Record<string, string> = {}): RawRequest => ({
-  method: 'PUT',
-  path: `/${bucket}/${key}`,
-  headers: { 'content-length': String(Buffer.byteLength(body)), ...headers },
-  body,
-});
+const put = (key: string, body?: string, headers?: Record<string, string>) =>
+  putRequest(`/${bucket}/${key}`, body, headers);
 const exists = async (key: string): Promise<boolean> =>
   (await send(endpoint, signed(endpoint, { method: 'HEAD', path: `/${bucket}/${key}` }))).status === 200;
 

@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GetObjectCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../support/browser.ts';
 import { required } from '../support/requirements.ts';
 import { startTestS3, type TestS3 } from '../support/s3-server.ts';
 
@@ -42,15 +43,7 @@ describe.skipIf(browserPath.missing)(`a page in a browser${browserPath.reason}`,
     const [allowed, other] = [await site(), await site()];
     s3 = await startTestS3({ corsOrigins: [allowed] });
     Bucket = await s3.bucket();
-    browser = await chromium.launch({
-      executablePath: browserPath.value(),
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-      ],
-    });
+    browser = await openBrowser(browserPath.value());
     [own, foreign] = [await browser.newPage(), await browser.newPage()];
     await own.goto(allowed);
     await foreign.goto(other);

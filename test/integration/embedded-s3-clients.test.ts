@@ -15,7 +15,8 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { required } from '../support/requirements.ts';
-import { CREDENTIALS, REGION, startTestS3, type TestS3 } from '../support/s3-server.ts';
+import { s3OfFile } from '../support/s3-of-file.ts';
+import { CREDENTIALS, REGION, type TestS3 } from '../support/s3-server.ts';
 import { makeWorkbench, type ToolRun, type Workbench } from '../support/s3-tools.ts';
 
 /*
@@ -28,15 +29,13 @@ let s3: TestS3;
 let bench: Workbench;
 let endpoint: string;
 
+s3OfFile((made) => {
+  ({ s3, endpoint } = made);
+});
 beforeAll(async () => {
-  s3 = await startTestS3();
-  endpoint = s3.server.endpoint;
   bench = await makeWorkbench();
 });
-afterAll(async () => {
-  await s3.stop();
-  await bench.remove();
-});
+afterAll(() => bench.remove());
 
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 const md5 = (data: Uint8Array): string => createHash('md5').update(data).digest('hex');

@@ -15,9 +15,10 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CHECKSUM_ALGORITHMS, createDigest } from '../../src/embedded/s3/checksums.ts';
-import { startTestS3, type TestS3 } from '../support/s3-server.ts';
+import { refusal, s3OfFile } from '../support/s3-of-file.ts';
+import type { TestS3 } from '../support/s3-server.ts';
 import { type RawRequest, type RawResponse, send, signed } from '../support/s3-signing.ts';
 
 /* Checksums of objects and of their parts, and the parts themselves, as they are read again. */
@@ -27,15 +28,10 @@ let s3: TestS3;
 let client: S3Client;
 let Bucket: string;
 
-beforeAll(async () => {
-  s3 = await startTestS3();
-  client = s3.client;
-  Bucket = await s3.bucket();
+s3OfFile((made) => {
+  ({ s3, client, Bucket } = made);
 });
-afterAll(() => s3.stop());
 
-const refusal = (name: string, status: number) =>
-  expect.objectContaining({ name, $metadata: expect.objectContaining({ httpStatusCode: status }) });
 const ask = (request: RawRequest): Promise<RawResponse> =>
   send(s3.server.endpoint, signed(s3.server.endpoint, request));
 /** Base64, by the server's own code, which its unit test holds to published values. */

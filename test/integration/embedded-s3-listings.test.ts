@@ -9,8 +9,9 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestS3, type TestS3 } from '../support/s3-server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { s3OfFile } from '../support/s3-of-file.ts';
+import type { TestS3 } from '../support/s3-server.ts';
 import { send, signed } from '../support/s3-signing.ts';
 
 /* The listings beside ListObjectsV2: its first version, uploads and buckets, each page by page. */
@@ -20,13 +21,12 @@ let client: S3Client;
 let Bucket: string;
 const keys = ['a/1', 'a/2', 'a/b/1', 'b', 'c/1', 'c/2', 'd ü', 'e/'];
 
+s3OfFile((made) => {
+  ({ s3, client, Bucket } = made);
+});
 beforeAll(async () => {
-  s3 = await startTestS3();
-  client = s3.client;
-  Bucket = await s3.bucket();
   for (const Key of keys) await client.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
 });
-afterAll(() => s3.stop());
 
 describe('the first version of the listing', () => {
   const all = async (query: Partial<ListObjectsCommandInput>): Promise<string[][]> => {

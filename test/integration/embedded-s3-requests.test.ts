@@ -1,28 +1,22 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestS3, type TestS3 } from '../support/s3-server.ts';
-import { presigned, type RawRequest, send, sha256, signed } from '../support/s3-signing.ts';
+import { describe, expect, it } from 'vitest';
+import { s3OfFile } from '../support/s3-of-file.ts';
+import { presigned, putRequest, type RawRequest, send, sha256, signed } from '../support/s3-signing.ts';
 
 /* Requests as no SDK makes them: from tools that sign in ways of their own, and from those that mean harm. */
 
 const MIB = 1024 ** 2;
-let s3: TestS3;
 let bucket: string;
 let endpoint: string;
 
-beforeAll(async () => {
-  s3 = await startTestS3({ corsOrigins: ['*'] });
-  endpoint = s3.server.endpoint;
-  bucket = await s3.bucket();
-});
-afterAll(() => s3.stop());
+s3OfFile(
+  (made) => {
+    ({ endpoint, Bucket: bucket } = made);
+  },
+  { corsOrigins: ['*'] },
+);
 
-const put = (key: string, body: Buffer | string = 'content'): RawRequest => ({
-  method: 'PUT',
-  path: `/${bucket}/${key}`,
-  headers: { 'content-length': String(Buffer.byteLength(body)) },
-  body,
-});
+const put = (key: string, body?: Buffer | string) => putRequest(`/${bucket}/${key}`, body);
 const read = async (key: string): Promise<string | undefined> => {
   const answer = await send(endpoint, signed(endpoint, { method: 'GET', path: `/${bucket}/${key}` }));
   return answer.status === 200 ? answer.body.toString() : undefined;

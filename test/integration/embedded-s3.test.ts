@@ -28,8 +28,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestS3, type TestS3 } from '../support/s3-server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { refusal, s3OfFile } from '../support/s3-of-file.ts';
+import type { TestS3 } from '../support/s3-server.ts';
 import { send, signed } from '../support/s3-signing.ts';
 
 const MIB = 1024 ** 2;
@@ -37,12 +38,9 @@ let s3: TestS3;
 let client: S3Client;
 let Bucket: string;
 
-beforeAll(async () => {
-  s3 = await startTestS3();
-  client = s3.client;
-  Bucket = await s3.bucket();
+s3OfFile((made) => {
+  ({ s3, client, Bucket } = made);
 });
-afterAll(() => s3.stop());
 
 const put = (Key: string, Body: PutObjectCommandInput['Body'], more: Partial<PutObjectCommandInput> = {}) =>
   client.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
@@ -52,8 +50,6 @@ const bytesOf = async (Key: string, more: Partial<GetObjectCommandInput> = {}): 
   Buffer.from((await (await get(Key, more)).Body?.transformToByteArray()) ?? []);
 const endpointOf = (): string => s3.server.endpoint;
 const md5 = (data: Buffer): string => createHash('md5').update(data).digest('hex');
-const refusal = (name: string, status: number) =>
-  expect.objectContaining({ name, $metadata: expect.objectContaining({ httpStatusCode: status }) });
 
 describe('buckets', () => {
   it('are made, listed, found and removed', async () => {

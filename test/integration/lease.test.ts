@@ -1,5 +1,8 @@
 import postgres from 'postgres';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connect } from '../../src/adapters/postgres/connect.ts';
+import { keepAwake } from '../../src/adapters/postgres/keep-awake.ts';
+import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { LeaseLost } from '../../src/core/errors.ts';
 import type {
   ChunkClaim,
@@ -223,6 +226,39 @@ describe('the takeover of an expired lease', () => {
     await expire();
     const counts = await Promise.all([1, 2, 3, 4].map(() => sheaf.services.work.reclaimExpired()));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1);
+  });
+});
+
+describe('a session whose work is at something else', () => {
+  it('learns from the statement that keeps it awake that its connection is lost, and asks no more', async () => {
+    const session = connect(sheaf.locations.databaseUrl, { max: 1, name: 'awake' });
+    // The transaction has its own: what is told here was told by that statement.
+    const connection = { lost: false };
+    const cleared = vi.spyOn(globalThis, 'clearInterval');
+    let asked = 0;
+    let awake: NodeJS.Timeout | undefined;
+    const working = outcomeOf(
+      transaction(session, async (tx) => {
+        const counted = new Proxy(tx, {
+          apply: (statement, self, args) => {
+            asked += 1;
+            return Reflect.apply(statement, self, args);
+          },
+        });
+        awake = keepAwake(counted, connection, 5);
+        await tx`select pg_sleep(600)`;
+      }),
+    );
+    // They stand behind the one that sleeps when the session is ended.
+    await expect.poll(() => asked, { timeout: 60_000, interval: 5 }).toBeGreaterThan(2);
+    await sheaf.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'sheaf awake' and datname = current_database()`;
+    expect(await working).toMatchObject({ code: expect.stringMatching(/^(57P01|CONNECTION_CLOSED)$/) });
+    expect(connection.lost).toBe(true);
+    expect(cleared).toHaveBeenCalledWith(awake);
+    cleared.mockRestore();
+    await session.end({ timeout: 1 });
   });
 });
 

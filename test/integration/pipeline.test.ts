@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { openTestSheaf, sha256, type TestSheaf } from '../support/sheaf.ts';
+import { GOOD_WAY, statuses } from '../support/statuses.ts';
 
 let sheaf: TestSheaf;
 
@@ -13,7 +13,6 @@ afterAll(() => sheaf.close());
 const HEADER = 'learner_id,email,given_name,score';
 const row = (n: number) => `p${n},p${n}@example.org,Name ${n},${n}.5`;
 const csv = (...rows: string[]) => `${[HEADER, ...rows].join('\r\n')}\r\n`;
-const statuses = (batch: BatchRow) => batch.statuses.map((entry) => entry.status);
 
 async function learners(prefix: string): Promise<number> {
   const [count] =
@@ -26,16 +25,7 @@ describe('a good file', () => {
     const rows = Array.from({ length: 10 }, (_, n) => row(n));
     const batch = await sheaf.run(csv(...rows), { hash: sha256(csv(...rows)) });
 
-    expect(statuses(batch)).toEqual([
-      'new',
-      'copying',
-      'copied',
-      'validating',
-      'processing',
-      'processed',
-      'writing_results',
-      'completed',
-    ]);
+    expect(statuses(batch)).toEqual(GOOD_WAY);
     expect(batch.counts).toEqual({ total: 10, succeeded: 10, failed: 0, skipped: 0, unprocessed: 0 });
     expect((await sheaf.lines(batch)).map((line) => line.record)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect((await sheaf.lines(batch))[4]).toEqual({

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PermanentFault } from '../../src/core/errors.ts';
 import type { BatchPatch } from '../../src/engine/change-batch.ts';
 import { changeBatch } from '../../src/engine/change-batch.ts';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import { heldOperation } from '../support/held-operation.ts';
+import { heldCsv, heldIds, heldOperation } from '../support/held-operation.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { statuses } from '../support/statuses.ts';
 
 const held = heldOperation();
 let sheaf: TestSheaf;
@@ -17,25 +17,19 @@ beforeAll(async () => {
   await sheaf.startWorkers();
 });
 afterAll(() => sheaf.close());
-beforeEach(() => {
-  held.calls.length = 0;
-  held.before = async () => undefined;
-});
+beforeEach(() => held.reset());
 
-const csv = (ids: readonly string[]) => `id\n${ids.join('\n')}\n`;
-const ids = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n + 1}`);
-const statuses = (batch: BatchRow) => batch.statuses.map((entry) => entry.status);
 const resume = (id: string, patch: BatchPatch = {}) =>
   changeBatch(sheaf.services, sheaf.caller, id, { status: 'resume', ...patch });
 const run = (rows: readonly string[], options = {}) =>
-  sheaf.run(csv(rows), { operation: 'hold', execution: 'serial', ...options });
+  sheaf.run(heldCsv(rows), { operation: 'hold', execution: 'serial', ...options });
 
 describe('a batch that failed while processing', () => {
   it('goes on with what was not settled, and nothing is done twice', async () => {
     held.before = async ({ records }) => {
       if (records[0] === 3) throw new PermanentFault('handler_broken', 'broken for the test');
     };
-    const failed = await run(ids('res', 6));
+    const failed = await run(heldIds('res', 6));
     expect(failed).toMatchObject({
       status: 'failed',
       failedFrom: 'processing',
@@ -63,7 +57,7 @@ describe('a batch that failed while processing', () => {
     held.before = async () => {
       throw new Error('broken for the test');
     };
-    const failed = await run(ids('same', 2));
+    const failed = await run(heldIds('same', 2));
     expect(failed.statusReason?.code).toBe('retries_exhausted');
     await resume(failed.id);
     const again = await sheaf.ended(failed.id);
@@ -136,7 +130,7 @@ describe('what cannot go on', () => {
   });
 
   it('one whose upload was overwritten', async () => {
-    const handler = await sheaf.upload(csv(['over1']));
+    const handler = await sheaf.upload(heldCsv(['over1']));
     const [upload] = await sheaf.sql`select object_key from uploads where id = ${handler}`;
     await sheaf.sql`update uploads set object_key = object_key where id = ${handler}`;
     const id = await sheaf.submit(handler, { operation: 'hold' });
@@ -158,7 +152,7 @@ describe('what cannot go on', () => {
   });
 
   it('a copy whose upload another batch has used meanwhile', async () => {
-    const handler = await sheaf.upload(csv(['taken1']));
+    const handler = await sheaf.upload(heldCsv(['taken1']));
     const first = await sheaf.ended(await sheaf.submit(handler, { operation: 'hold', dry_run: true }));
     await sheaf.ended(await sheaf.submit(handler, { operation: 'hold' }));
     await sheaf.sql`

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChunkLimits } from '../../src/core/chunk.ts';
 import { type CsvDialect, RFC_4180 } from '../../src/formats/csv/dialect.ts';
 import { csvLine } from '../../src/formats/csv/write.ts';
-import type { CsvDescription } from '../../src/formats/description.ts';
+import { type CsvDescription, csvDescription } from '../../src/formats/description.ts';
 import { type FileIndex, FileIndexer } from '../../src/formats/index-pass.ts';
 import { parseChunk, type Row, recordSlices } from '../../src/formats/parse-chunk.ts';
 import { SNIFFED_BYTES } from '../../src/formats/sniff.ts';
@@ -36,15 +36,13 @@ function indexed(file: Buffer, cuts: readonly number[], limits: ChunkLimits, dia
 }
 
 function descriptionOf(index: FileIndex, dialect: CsvDialect): CsvDescription {
-  return {
-    format: 'csv',
-    encoding: 'utf-8',
+  const columns = (index.columns ?? ['']).map((name) => ({ name, field: null }));
+  return csvDescription({
     bom: index.bom,
+    columns,
     delimiter: String.fromCharCode(dialect.delimiter),
     quote: String.fromCharCode(dialect.quote),
-    header: true,
-    columns: (index.columns ?? ['']).map((name) => ({ name, field: null })),
-  };
+  });
 }
 
 function rowsOf(file: Buffer, index: FileIndex, dialect = RFC_4180): Row[][] {

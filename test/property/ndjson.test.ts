@@ -4,7 +4,7 @@ import { parse as losslessParse } from 'lossless-json';
 import { describe, expect, test } from 'vitest';
 import type { ChunkLimits } from '../../src/core/chunk.ts';
 import type { JsonObject } from '../../src/core/json-record.ts';
-import type { InputDescription } from '../../src/formats/description.ts';
+import { csvDescription, type InputDescription } from '../../src/formats/description.ts';
 import { type FileIndex, FileIndexer } from '../../src/formats/index-pass.ts';
 import { parseChunk, type Row, recordSlices } from '../../src/formats/parse-chunk.ts';
 import { SNIFFED_BYTES } from '../../src/formats/sniff.ts';
@@ -36,7 +36,7 @@ function descriptionOf({ format, bom, columns }: FileIndex): InputDescription {
   const shown = (columns ?? ['']).map((name) => ({ name, field: null }));
   return format === 'ndjson'
     ? { format, encoding: 'utf-8', bom, columns: shown, mapping: {} }
-    : { format: 'csv', encoding: 'utf-8', bom, delimiter: ',', quote: '"', header: true, columns: shown };
+    : csvDescription({ bom, columns: shown });
 }
 
 function rowsOf(file: Buffer, index: FileIndex): Row[][] {

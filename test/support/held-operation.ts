@@ -13,7 +13,16 @@ export interface HeldOperation {
   calls: HandlerCall[];
   /** What every call waits for before it answers; nothing, until it is set. */
   before: (call: HandlerCall) => Promise<void>;
+  /** Forgets its calls, and waits for nothing. */
+  reset(): void;
 }
+
+/** A file of these records. */
+export const heldCsv = (ids: readonly string[]) => `id\n${ids.join('\n')}\n`;
+
+/** Ids that are told apart from those of other tests. */
+export const heldIds = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n + 1}`);
 
 /**
  * An operation under the control of a test: it notes its calls, waits where the test wants it, writes a row for each
@@ -23,6 +32,10 @@ export function heldOperation(name = 'hold'): HeldOperation {
   const held: HeldOperation = {
     calls: [],
     before: async () => undefined,
+    reset: () => {
+      held.calls.length = 0;
+      held.before = async () => undefined;
+    },
     operation: defineOperation({
       name,
       version: 1,

@@ -25,6 +25,18 @@ export interface RawResponse {
   code: string;
 }
 
+/** A PUT of an object, still to be signed. */
+export const putRequest = (
+  path: string,
+  body: Buffer | string = 'content',
+  headers: Record<string, string> = {},
+): RawRequest => ({
+  method: 'PUT',
+  path,
+  headers: { 'content-length': String(Buffer.byteLength(body)), ...headers },
+  body,
+});
+
 export const sha256 = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
 export const hmac = (key: Buffer | string, data: string): Buffer =>
   createHmac('sha256', key).update(data).digest();

@@ -1,5 +1,6 @@
 import { isTerminal, RESUMING, TRANSITIONS } from '../../src/core/batch.ts';
 import { isFinal, RequestError } from '../../src/core/errors.ts';
+import { newBatchRow } from '../../src/engine/new-batch-row.ts';
 import type {
   BatchChange,
   BatchFilters,
@@ -8,7 +9,6 @@ import type {
   IdempotencyStore,
   KeepAnswer,
   KeptAnswer,
-  NewBatch,
   RequestKey,
 } from '../../src/engine/ports/request-stores.ts';
 import { KeyTaken } from '../../src/engine/ports/request-stores.ts';
@@ -63,7 +63,9 @@ export function batchesInMemory(
     create: async (batch, keep) => {
       asked();
       return underKeyInMemory(world.answers, keep, () => {
-        const row = batchRow(batch, filenameOf(batch.uploadId));
+        const createdAt = Date.now() / 1000;
+        const statuses = [{ status: 'new' as const, ts: createdAt }];
+        const row = newBatchRow(batch, { createdAt, statuses, filename: filenameOf(batch.uploadId) });
         world.batches.set(batch.id, row);
         return row;
       });
@@ -139,38 +141,4 @@ function searched(row: BatchRow): string[] {
     return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : [];
   };
   return [row.id, ...(row.filename === null ? [] : [row.filename]), ...leaves(row.metadata)];
-}
-
-/** A batch as it was just accepted. */
-export function batchRow(batch: NewBatch, filename: string | null): BatchRow {
-  const now = Date.now() / 1000;
-  const {
-    uploadKey: _key,
-    operationVersion: _version,
-    userName: _user,
-    statedHash,
-    upload,
-    ...options
-  } = batch;
-  return {
-    ...options,
-    status: 'new',
-    statusReason: null,
-    failedFrom: null,
-    statuses: [{ status: 'new', ts: now }],
-    hash: statedHash ?? null,
-    uploadBytes: upload.bytes,
-    filename,
-    read: null,
-    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
-    progressDone: 0,
-    phase: { settled: 0, recent: 0, since: null },
-    results: null,
-    resultsReady: false,
-    expiresAt: null,
-    expired: false,
-    deleting: false,
-    createdAt: now,
-    updatedAt: now,
-  };
 }

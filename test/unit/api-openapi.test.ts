@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guardRoutes } from '../../src/api/plugins/access.ts';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
+import { csvDescription } from '../../src/formats/description.ts';
 import { apiInMemory, someBatch, type World } from './api-memory.ts';
 
 interface Operation {
@@ -166,15 +166,7 @@ describe('the schemas', () => {
 
   test('hold for what is answered', async () => {
     const check = checker();
-    const read = {
-      format: 'csv' as const,
-      encoding: 'utf-8' as const,
-      bom: false,
-      delimiter: ',',
-      quote: '"',
-      header: true,
-      columns: [{ name: 'x', field: null }],
-    } satisfies BatchRow['read'];
+    const read = csvDescription({ bom: false, columns: [{ name: 'x', field: null }] });
     const results = [
       { kind: 'all', format: 'ndjson', key: 'k', bytes: 1, sha256: 'ab'.repeat(32), records: 1 } as const,
     ];

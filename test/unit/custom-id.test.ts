@@ -1,17 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { customIdReader } from '../../src/formats/custom-id.ts';
-import type { InputDescription } from '../../src/formats/description.ts';
+import { csvDescription, type InputDescription } from '../../src/formats/description.ts';
 import { parseChunk } from '../../src/formats/parse-chunk.ts';
 
-const CSV: InputDescription = {
-  format: 'csv',
-  encoding: 'utf-8',
-  bom: false,
-  delimiter: ',',
-  quote: '"',
-  header: true,
-  columns: ['id', 'ref'].map((name) => ({ name, field: name })),
-};
+const CSV = csvDescription({ bom: false, columns: ['id', 'ref'].map((name) => ({ name, field: name })) });
 const NDJSON: InputDescription = {
   format: 'ndjson',
   encoding: 'utf-8',

@@ -1,20 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { CsvDescription, NdjsonDescription } from '../../src/formats/description.ts';
+import {
+  type CsvDescription,
+  csvDescription,
+  type NdjsonDescription,
+} from '../../src/formats/description.ts';
 import { parseChunk, recordSlices } from '../../src/formats/parse-chunk.ts';
 
 const columns = [
   { name: 'a', field: null },
   { name: 'b', field: null },
 ];
-const CSV: CsvDescription = {
-  format: 'csv',
-  encoding: 'utf-8',
-  bom: false,
-  delimiter: ',',
-  quote: '"',
-  header: true,
-  columns,
-};
+const CSV = csvDescription({ bom: false, columns });
 const NDJSON: NdjsonDescription = { format: 'ndjson', encoding: 'utf-8', bom: false, columns, mapping: {} };
 const PLACE = { firstRecord: 1, start: 0, limits: { cellBytes: 100 } };
 

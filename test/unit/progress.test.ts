@@ -2,46 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { BATCH_STATUSES } from '../../src/core/batch.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { progressOf } from '../../src/engine/progress.ts';
+import { batchRow } from '../support/batch-row.ts';
 
 const START = 1_795_300_000;
 
 function batch(given: Partial<BatchRow> & { status: BatchRow['status']; total?: number | null }): BatchRow {
   const { total = null, ...rest } = given;
-  return {
-    id: 'b1',
-    accountId: 'a1',
-    operation: 'create_learner',
-    statusReason: null,
-    failedFrom: null,
-    statuses: [{ status: given.status, ts: START }],
-    hash: null,
-    metadata: {},
-    settings: {},
-    mapping: {},
-    onInvalid: 'reject',
-    dryRun: false,
-    stopAfter: null,
-    execution: 'parallel',
-    customId: null,
-    priority: 0,
-    resultsFormats: ['ndjson'],
-    expiresAfter: 3600,
-    uploadId: 'u1',
-    uploadBytes: 0,
-    filename: null,
-    read: null,
-    counts: { total, succeeded: 0, failed: 0, skipped: 0, unprocessed: total ?? 0 },
-    progressDone: 0,
-    phase: { settled: 0, recent: 0, since: null },
-    results: null,
-    resultsReady: false,
-    expiresAt: null,
-    expired: false,
-    deleting: false,
+  return batchRow({
     createdAt: START,
-    updatedAt: START,
+    statuses: [{ status: given.status, ts: START }],
+    counts: { total, succeeded: 0, failed: 0, skipped: 0, unprocessed: total ?? 0 },
     ...rest,
-  };
+  });
 }
 
 describe('copying', () => {

@@ -1,27 +1,10 @@
 import fc from 'fast-check';
-import Type, { type TObject } from 'typebox';
+import Type from 'typebox';
 import { describe, expect, test } from 'vitest';
 import { textAt } from '../../src/core/json-record.ts';
-import { defineOperation } from '../../src/core/operation.ts';
 import { bindKeys, RecordReader } from '../../src/core/record.ts';
-import { succeeded } from '../../src/core/result.ts';
 import { parseNdjsonChunk } from '../../src/formats/ndjson/parse.ts';
-
-const closed = { additionalProperties: false };
-
-function operationOf(input: TObject) {
-  return defineOperation({
-    name: 'register',
-    version: 1,
-    title: 'Register',
-    description: 'Registers',
-    input,
-    output: Type.Object({}, closed),
-    settings: Type.Object({}, closed),
-    failures: {},
-    run: async (records) => records.map(() => succeeded({})),
-  });
-}
+import { closed, operationOf } from '../support/operation-of.ts';
 
 const person = operationOf(
   Type.Object(

@@ -7,22 +7,15 @@ import {
   succeededLine,
   unprocessedLine,
 } from '../../src/core/result.ts';
-import type { InputDescription } from '../../src/formats/description.ts';
+import { csvDescription, type InputDescription } from '../../src/formats/description.ts';
 import { ChunkResults } from '../../src/formats/results/chunk-results.ts';
 import { ClientChunk } from '../../src/formats/results/client-chunk.ts';
 import { type FileKind, fileContents, recordsIn } from '../../src/formats/results/file-contents.ts';
 import { PIECE_BYTES } from '../../src/formats/results/pieces.ts';
 import { ResultChunk } from '../../src/formats/results/result-chunk.ts';
 
-const csv = (...names: string[]): InputDescription => ({
-  format: 'csv',
-  encoding: 'utf-8',
-  bom: false,
-  delimiter: ',',
-  quote: '"',
-  header: true,
-  columns: names.map((name) => ({ name, field: name })),
-});
+const csv = (...names: string[]) =>
+  csvDescription({ bom: false, columns: names.map((name) => ({ name, field: name })) });
 
 const ndjson = (...names: string[]): InputDescription => ({
   format: 'ndjson',

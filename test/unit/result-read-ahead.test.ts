@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { readAhead } from '../../src/engine/results/read-ahead.ts';
+import { gate } from '../support/gate.ts';
 
 async function* numbers(count: number) {
   for (let n = 0; n < count; n += 1) yield n;
@@ -58,6 +59,47 @@ describe('reading ahead', () => {
     })();
     await expect(failing).rejects.toThrow('gone');
     expect(answers).toEqual([0, 1]);
+  });
+
+  test('a read that fails before its turn waits for it, and the first in order is the one that is told', async () => {
+    const first = gate();
+    const answers: number[] = [];
+    const failing = (async () => {
+      for await (const answer of readAhead(numbers(4), 4, async (n) => {
+        if (n === 0) await first.wait();
+        if (n > 1) throw new Error(`${n} is gone`);
+        return n;
+      }))
+        answers.push(answer);
+    })();
+    let over = false;
+    const told = expect(
+      failing.finally(() => {
+        over = true;
+      }),
+    ).rejects.toThrow('2 is gone');
+    await first.arrived;
+    // A rejection that nobody holds on to would be told as unhandled by now, and end the run.
+    await turn();
+    await turn();
+    expect([over, answers]).toEqual([false, []]);
+    first.open();
+    await told;
+    expect(answers).toEqual([0, 1]);
+  });
+
+  test('a read that fails after somebody stopped is nobody’s any more', async () => {
+    const { read, ends, begun } = reads();
+    const stopped = (async () => {
+      for await (const _ of readAhead(numbers(9), 3, async (n) => {
+        await read(n);
+        if (n === 2) throw new Error('gone');
+      }))
+        break;
+    })();
+    while (begun.length < 3) await turn();
+    for (const end of ends) end();
+    await stopped;
   });
 
   test('whoever stops early waits for what is under way, and nothing more begins', async () => {

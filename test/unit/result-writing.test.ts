@@ -9,6 +9,7 @@ import { failedLine, succeededLine } from '../../src/core/result.ts';
 import type { ObjectStore } from '../../src/engine/ports/object-store.ts';
 import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
 import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
+import { csvDescription } from '../../src/formats/description.ts';
 
 /** Faults that real parts do not have on demand; what they do have is in test/integration/results.test.ts. */
 
@@ -58,10 +59,7 @@ const claim: BatchClaim = {
   ...{ mapping: {}, customId: null, dryRun: false, rejected: false, resultsFormats: ['ndjson', 'csv'] },
   ...{ inputKey: 'input', statedHash: null, uploadId: 'u', uploadKey: 'u' },
   upload: { bytes: INPUT.length, etag: 'e' },
-  read: {
-    ...{ format: 'csv', encoding: 'utf-8', bom: false, delimiter: ',', quote: '"', header: true },
-    columns: [{ name: 'id', field: 'id' }],
-  },
+  read: csvDescription({ bom: false, columns: [{ name: 'id', field: 'id' }] }),
 };
 
 async function write(

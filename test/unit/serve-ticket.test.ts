@@ -18,6 +18,7 @@ import type {
   WorkWaiting,
 } from '../../src/engine/ports/work-store.ts';
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
+import { csvDescription } from '../../src/formats/description.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const KNOWN: KnownOperations = { names: ['greet'], versions: [1] };
@@ -155,15 +156,7 @@ class World {
       customId: null,
       repeatedIds: [],
       inputKey: this.input?.inputKey ?? '',
-      read: this.input?.read ?? {
-        format: 'csv',
-        encoding: 'utf-8',
-        bom: false,
-        delimiter: ',',
-        quote: '"',
-        header: true,
-        columns: [{ name: 'who', field: 'who' }],
-      },
+      read: this.input?.read ?? csvDescription({ bom: false, columns: [{ name: 'who', field: 'who' }] }),
       chunkCount: 1,
       range: this.input?.chunks[0] ?? alone,
     };

@@ -10,6 +10,7 @@ import { claimChunk } from './claim-chunk.ts';
 import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
 import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold, isConnectionLost } from './faults.ts';
+import { keepAwake } from './keep-awake.ts';
 import { transaction } from './transaction.ts';
 
 /** How often a session whose handler is at something else says that its process lives: a frozen one does not. */
@@ -80,10 +81,7 @@ async function settleProcessing(
 ): Promise<void> {
   await transaction(session, async (tx, connection) => {
     await checkSession(tx, claim);
-    // A handler that computes or waits for others is not one that was left in its transaction.
-    const awake = setInterval(() => {
-      if (!connection.lost) tx`select`.catch(() => undefined);
-    }, awakeMs);
+    const awake = keepAwake(tx, connection, awakeMs);
     const outcome = await work((strings, ...values) =>
       handlerStatement(tx, connection, strings, values),
     ).finally(() => clearInterval(awake));

@@ -1,3 +1,4 @@
+import { type CreatedBatch, newBatchRow } from '../../engine/new-batch-row.ts';
 import type { BatchRow, KeepAnswer, NewBatch } from '../../engine/ports/request-stores.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { underKey } from './idempotency-store.ts';
@@ -16,19 +17,13 @@ export async function createBatch(
   return await transaction(sql, (tx) =>
     underKey(tx, keep, async () => {
       await checkUploadFree(tx, batch.uploadId, batch.id);
-      return newRow(batch, await insertBatch(tx, batch));
+      return newBatchRow(batch, await insertBatch(tx, batch));
     }),
   );
 }
 
-interface Created {
-  statuses: BatchRow['statuses'];
-  createdAt: number;
-  filename: string | null;
-}
-
-async function insertBatch(tx: Transaction, batch: NewBatch): Promise<Created> {
-  const [created] = await tx<Created[]>`
+async function insertBatch(tx: Transaction, batch: NewBatch): Promise<CreatedBatch> {
+  const [created] = await tx<CreatedBatch[]>`
     insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
       on_invalid, dry_run, stop_after, execution, custom_id, priority, results_formats, expires_after, metadata,
       stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
@@ -43,27 +38,4 @@ async function insertBatch(tx: Transaction, batch: NewBatch): Promise<Created> {
       (select filename from uploads where id = ${batch.uploadId}) as filename`;
   if (created === undefined) throw new Error(`batch ${batch.id} was not written`);
   return created;
-}
-
-/** A batch as it was just written, without a second look that could fail after the commit. */
-function newRow(batch: NewBatch, created: Created): BatchRow {
-  return {
-    ...batch,
-    ...created,
-    status: 'new',
-    statusReason: null,
-    failedFrom: null,
-    hash: batch.statedHash ?? null,
-    uploadBytes: batch.upload.bytes,
-    read: null,
-    counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
-    progressDone: 0,
-    phase: { settled: 0, recent: 0, since: null },
-    results: null,
-    resultsReady: false,
-    expiresAt: null,
-    expired: false,
-    deleting: false,
-    updatedAt: created.createdAt,
-  };
 }

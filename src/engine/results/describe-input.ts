@@ -1,19 +1,11 @@
 import { leafFields } from '../../core/field.ts';
 import type { Operation } from '../../core/operation.ts';
-import type { CsvDescription, InputDescription, NdjsonDescription } from '../../formats/description.ts';
+import { csvDescription, type InputDescription, type NdjsonDescription } from '../../formats/description.ts';
 import type { BatchClaim, WorkStore } from '../ports/work-store.ts';
 import type { InputReader } from './input-reader.ts';
 
 /** Of a CSV file that is wrong as a whole: its records can be told apart, its columns have no names. */
-const NO_COLUMNS: CsvDescription = {
-  format: 'csv',
-  encoding: 'utf-8',
-  bom: false,
-  delimiter: ',',
-  quote: '"',
-  header: true,
-  columns: [],
-};
+const NO_COLUMNS = csvDescription({ bom: false, columns: [] });
 
 /** More of empty lines and header row is no table that anybody sends again. */
 const LARGEST_HEAD = 1024 * 1024;

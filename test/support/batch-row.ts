@@ -1,0 +1,31 @@
+import { newBatchRow } from '../../src/engine/new-batch-row.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
+
+/** A batch in `new`, made at `createdAt`, but for what is given. */
+export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchRow {
+  const batch = newBatchRow(
+    {
+      id: 'b1',
+      accountId: 'a1',
+      uploadId: 'u1',
+      userName: 'ada',
+      operation: 'create_learner',
+      operationVersion: 1,
+      uploadKey: 'uploads/a1/u1',
+      upload: { bytes: 0, etag: '"e"' },
+      metadata: {},
+      settings: {},
+      mapping: {},
+      onInvalid: 'reject',
+      dryRun: false,
+      stopAfter: null,
+      execution: 'parallel',
+      customId: null,
+      priority: 0,
+      resultsFormats: ['ndjson'],
+      expiresAfter: 3600,
+    },
+    { createdAt, statuses: [{ status: 'new', ts: createdAt }], filename: null },
+  );
+  return { ...batch, ...given };
+}
