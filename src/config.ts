@@ -135,6 +135,11 @@ export const SETTINGS = {
     default: '50000000000',
     parse: wholeNumber(1),
   }),
+  SHEAF_MAX_UNPACKED_BYTES: setting({
+    doc: 'Most bytes that a compressed file or a workbook may unpack to.',
+    default: '50000000000',
+    parse: wholeNumber(1),
+  }),
   SHEAF_MAX_RECORD_BYTES: setting({
     doc: 'Largest record; a larger one fails alone.',
     default: String(8 * MiB),

@@ -11,11 +11,13 @@ import { migrateQueue, postgresBackend } from './adapters/queue/postgres-backend
 import { redisBackend } from './adapters/queue/redis-backend.ts';
 import { ensureBucket } from './adapters/s3/bucket.ts';
 import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
+import { tempFileScratch } from './adapters/scratch/temp-file.ts';
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import { OperationRegistry } from './core/operation.ts';
 import type { BatchStore, IdempotencyStore, UploadStore } from './engine/ports/request-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
+import type { OpenScratch } from './formats/scratch.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 
 /** Where the outside parts are, whether embedded or real. */
@@ -36,6 +38,7 @@ export interface Services {
   idempotency: IdempotencyStore;
   work: PostgresWorkStore;
   objects: S3ObjectStore;
+  openScratch: OpenScratch;
   queue: StageQueue;
   /** What is wrong with each part that requests need; `null`: nothing. */
   health(): Promise<Record<string, string | null>>;
@@ -91,6 +94,7 @@ export async function openServices(config: Config, locations: Locations, log: Lo
       idempotency: postgresIdempotencyStore(sql),
       work,
       objects,
+      openScratch: tempFileScratch,
       queue,
       health: async () => ({
         database: await wrongWith(() => pingDatabase(database.db)),
@@ -119,6 +123,7 @@ function engineSettings(config: Config): EngineSettings {
     recordBytes: config.SHEAF_MAX_RECORD_BYTES,
     cellBytes: config.SHEAF_MAX_CELL_BYTES,
     fileBytes: config.SHEAF_MAX_FILE_BYTES,
+    unpackedBytes: config.SHEAF_MAX_UNPACKED_BYTES,
     leaseSeconds: config.SHEAF_LEASE_SECONDS,
     maxAttempts: config.SHEAF_MAX_ATTEMPTS,
     uploadKeepSeconds: config.SHEAF_UPLOAD_SECONDS,

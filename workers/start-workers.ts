@@ -2,6 +2,7 @@ import type { Config } from '../src/config.ts';
 import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
 import type { ServeTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
+import { serveConversions } from './convert.ts';
 import { serveCopies } from './copy.ts';
 import { serveProcessing } from './process.ts';
 import { serveRemovals } from './remove.ts';
@@ -43,6 +44,7 @@ export async function startWorkers(services: Services, config: Config): Promise<
   try {
     await Promise.all([
       serveCopies(worker),
+      serveConversions(worker),
       serveValidation(worker),
       serveProcessing(worker),
       serveResults(worker),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import { FileIndexer } from '../../src/formats/index-pass.ts';
 import { compare } from './rounds.ts';
 import { benchFile, LIMITS, piecesOf } from './rows.ts';
@@ -30,7 +31,7 @@ function hashed(pieces: readonly Buffer[], times: number): number {
 }
 
 function indexed(pieces: readonly Buffer[]): number {
-  const indexer = new FileIndexer({ limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS, format: UNSTATED, known: new Set() });
   for (const piece of pieces) indexer.push(piece);
   return indexer.finish().records;
 }

@@ -1,4 +1,5 @@
 import { parse as csvParse } from 'csv-parse/sync';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
 import { parseCsvChunk } from '../../src/formats/csv/parse.ts';
 import { FileIndexer } from '../../src/formats/index-pass.ts';
@@ -10,7 +11,7 @@ const rows = Number(process.argv[2] ?? 1_000_000);
 
 for (const kind of ['sample', 'ascii', 'quoted'] as const) {
   const file = benchFile(kind, rows);
-  const indexer = new FileIndexer({ limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS, format: UNSTATED, known: new Set() });
   indexer.push(file);
   const index = indexer.finish();
   const { chunks } = index;

@@ -1,15 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Batch } from '../../src/api/schemas/batch.ts';
-import { sampleLearners } from '../../src/cli/sample/learners.ts';
 import { hashFile } from '../../src/client/hash-file.ts';
 import { LAYOUTS, type LayoutName, type RunningLayout } from './layouts.ts';
-
-const BAD = 317;
+import { BAD, type SampleFormat, writeSample } from './sample-file.ts';
 
 export interface Measured {
   layout: LayoutName;
@@ -23,18 +19,19 @@ export interface Measured {
   total: number;
 }
 
-const TIMED = ['copying', 'validating', 'processing', 'writing_results'] as const;
+/** In `copied` a workbook is converted. */
+const TIMED = ['copying', 'copied', 'validating', 'processing', 'writing_results'] as const;
 
 /** Takes a file of so many records the whole way, in processes and on a disk that are fresh, and cleans up. */
-export async function measure(layout: LayoutName, records: number): Promise<Measured> {
+export async function measure(layout: LayoutName, format: SampleFormat, records: number): Promise<Measured> {
   const directory = await mkdtemp(join(tmpdir(), 'sheaf-large-'));
   try {
-    const file = join(directory, 'learners.csv');
-    await pipeline(Readable.from(sampleLearners({ records, seed: 1, bad: BAD })), createWriteStream(file));
+    const file = join(directory, `learners.${format}`);
+    await writeSample(file, format, records);
     const running = await LAYOUTS[layout](join(directory, 'data'));
     try {
-      const batch = await throughSheaf(running, file);
-      await checkResults(running, batch, records, join(directory, 'all.ndjson'));
+      const batch = await throughSheaf(running, file, format);
+      await checkResults(running, batch, { records, bad: BAD[format] }, join(directory, 'all.ndjson'));
       const { size: bytes } = await stat(file);
       return { layout, records, bytes, peaks: await peaksOf(running), ...timesOf(batch) };
     } finally {
@@ -45,12 +42,13 @@ export async function measure(layout: LayoutName, records: number): Promise<Meas
   }
 }
 
-async function throughSheaf({ client }: RunningLayout, file: string): Promise<Batch> {
+async function throughSheaf({ client }: RunningLayout, file: string, format: SampleFormat): Promise<Batch> {
   const handler = await client.uploadFile(file);
   const { batch } = await client.createBatch({
     handler,
     operation: 'create_learner',
     on_invalid: 'skip',
+    results_format: format === 'csv' ? ['ndjson'] : ['ndjson', 'xlsx'],
     hash: await hashFile(file),
   });
   let seen = '';
@@ -66,15 +64,15 @@ async function throughSheaf({ client }: RunningLayout, file: string): Promise<Ba
 async function checkResults(
   { client }: RunningLayout,
   batch: Batch,
-  records: number,
+  { records, bad }: { records: number; bad: number },
   path: string,
 ): Promise<void> {
-  const expected = { total: records, succeeded: records - BAD, failed: BAD, skipped: 0, unprocessed: 0 };
+  const expected = { total: records, succeeded: records - bad, failed: bad, skipped: 0, unprocessed: 0 };
   if (batch.status !== 'completed' || JSON.stringify(batch.counts) !== JSON.stringify(expected)) {
     throw new Error(`the batch ended so: ${JSON.stringify(batch)}`);
   }
   const { files } = await client.getResults(batch.batch);
-  await client.download(files.find(({ kind }) => kind === 'all')!, path);
+  await client.download(files.find(({ kind, format }) => kind === 'all' && format === 'ndjson')!, path);
   let lines = 0;
   for await (const piece of createReadStream(path)) {
     for (let at = piece.indexOf(10); at !== -1; at = piece.indexOf(10, at + 1)) lines += 1;

@@ -23,6 +23,7 @@ import {
   BatchStatusEventSchema,
 } from './schemas/batch-events.ts';
 import { BatchRequestSchema } from './schemas/batch-request.ts';
+import { FileFormatSchema } from './schemas/file-format.ts';
 import { HealthSchema } from './schemas/health.ts';
 import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
 import { ProblemSchema } from './schemas/problem.ts';
@@ -55,6 +56,7 @@ const COMPONENTS = [
   BatchStatusEventSchema,
   BatchProgressEventSchema,
   BatchGoneEventSchema,
+  FileFormatSchema,
   HealthSchema,
   OperationViewSchema,
   OperationPageSchema,

@@ -1,8 +1,10 @@
 import { isFinal } from '../core/errors.ts';
+import { formatRequestOf } from '../engine/file-format.ts';
 import type { BatchOptions, BatchRow } from '../engine/ports/request-stores.ts';
-import type { InputDescription } from '../engine/ports/work-store.ts';
 import { progressOf } from '../engine/progress.ts';
-import { type Batch, MOST_COLUMNS_LISTED } from './schemas/batch.ts';
+import { readView } from './read-view.ts';
+import type { Batch } from './schemas/batch.ts';
+import { MOST_COLUMNS_LISTED } from './schemas/read.ts';
 
 /** A batch as the API answers it. `now` in seconds. */
 export function batchView(row: BatchRow, now: number): Batch {
@@ -27,7 +29,9 @@ export function batchView(row: BatchRow, now: number): Batch {
     ...optionsView(row),
     failed_from: row.failedFrom,
     resumable: isResumable(row, now),
-    read: row.read === null ? null : readView(row.read),
+    format: formatRequestOf(row.format),
+    read: readView(row),
+    ...failuresView(row),
     results_ready: row.resultsReady,
     expires_ts: row.expiresAt === null ? null : milliseconds(row.expiresAt),
     deletion_requested: row.deleting,
@@ -35,12 +39,13 @@ export function batchView(row: BatchRow, now: number): Batch {
   };
 }
 
-/** A batch as an item of a list: the same, but for what may be very long. */
+/** A batch as an item of a list: the same, but for what may be very long, and what a list does not look for. */
 export function listedBatch(row: BatchRow, now: number): Batch {
-  const batch = batchView(row, now);
+  const { error_codes: _codes, first_errors: _errors, ...batch } = batchView(row, now);
   const { read } = batch;
   if (read === null) return batch;
-  return { ...batch, read: { ...read, columns: read.columns.slice(0, MOST_COLUMNS_LISTED) } };
+  const columns = read.columns.slice(0, MOST_COLUMNS_LISTED).map(({ name, field }) => ({ name, field }));
+  return { ...batch, read: { ...read, columns } };
 }
 
 function optionsView(row: BatchOptions) {
@@ -62,14 +67,14 @@ function isResumable(row: BatchRow, now: number): boolean {
   return status === 'failed' && !isFinal(statusReason) && kept && !deleting;
 }
 
-/** Field by field, so that what the engine adds for itself is not shown by accident. */
-function readView(read: InputDescription): NonNullable<Batch['read']> {
-  const { format, encoding, bom } = read;
-  const columns = read.columns.map(({ name, field }) => ({ name, field }));
-  const total = { columns_total: columns.length };
-  if (read.format === 'ndjson') return { format, encoding, bom, columns, ...total };
-  const { delimiter, quote, header } = read;
-  return { format, encoding, bom, delimiter, quote, header, columns, ...total };
+function failuresView({ failures: { codes, first } }: BatchRow): Pick<Batch, 'error_codes' | 'first_errors'> {
+  const first_errors = first.map(({ record, code, message, field, column, value }) => ({
+    ...{ record, code, message },
+    ...(field !== undefined && { field }),
+    ...(column !== undefined && { column }),
+    ...(value !== undefined && { value }),
+  }));
+  return { error_codes: { ...codes }, first_errors };
 }
 
 /** Seconds with three decimals. */

@@ -46,7 +46,14 @@ curl -sN $API/batches/<batch>/events -H "Authorization: Bearer $KEY"
 curl -s $API/batches/<batch>/results -H "Authorization: Bearer $KEY"
 \`\`\`
 
-\`GET /operations\` tells what operations there are and what columns they read. A file is CSV with a header row, or NDJSON, in UTF-8.
+\`GET /operations\` tells what operations there are and what columns they read.
+
+## Files
+
+CSV, NDJSON, a JSON array of objects, or XLSX; each may be gzipped. What a file is, its encoding (UTF-8, UTF-16 or Windows-1252), delimiter, quote and
+header row are told by its content, never by its name; \`read\` of the batch says as what it was read, and \`format\` of the request states what is
+to be known better. How numbers and dates are written is never guessed: a decimal comma, thousands separators, dates that are not ISO 8601
+and a time zone are stated in \`format\`. \`first_errors\` and \`error_codes\` of the batch tell what is wrong with its records while it runs; the result files tell all.
 
 ## A batch’s statuses
 

@@ -83,7 +83,7 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
       if (isInfiniteNumber(error)) return ['out_of_range', 'is a larger number than any that is kept'];
       return ['invalid_type', wrongType(error)];
     case 'enum':
-      return ['not_allowed', `must be one of ${params.allowedValues.join(', ')}`];
+      return ['not_allowed', `must be one of ${params.allowedValues.map(shownValue).join(', ')}`];
     case 'pattern':
       return ['invalid_format', `must match ${params.pattern}`];
     case 'format':
@@ -99,7 +99,7 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
     case 'minLength':
       return ['too_short', `must have at least ${params.limit} character${params.limit === 1 ? '' : 's'}`];
     case 'maxLength':
-      return ['too_long', `must have at most ${params.limit} characters`];
+      return ['too_long', `must have at most ${params.limit} character${params.limit === 1 ? '' : 's'}`];
     case 'maxProperties':
       return ['too_many', `must have at most ${params.limit} keys`];
     case 'minimum':
@@ -111,6 +111,15 @@ function inPlainWords(error: ErrorObject): [FieldErrorCode, string, string?] {
     default:
       return ['invalid', error.message ?? 'breaks a rule of the schema'];
   }
+}
+
+/** A word as it is, anything else as it stands in JSON: a space would not be seen, nor told from one that does not break. */
+function shownValue(value: unknown): string {
+  if (typeof value === 'string' && /^[\w-]+$/.test(value)) return value;
+  return JSON.stringify(value).replaceAll(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const TYPES: Record<string, string> = {

@@ -9,6 +9,8 @@ export interface DemoRun {
   /** `null` where it was left out, which is right for the sample only. */
   operation: string | null;
   mapping: Record<string, string>;
+  /** What is said of the file, as it was written. */
+  format: Record<string, string | string[]>;
   /** As they were written; the operation's schema says what type they have. */
   settings: Record<string, string>;
   onInvalid: 'reject' | 'skip';
@@ -19,11 +21,13 @@ export const DEMO_HELP = `Usage:
   npm run demo
       a sample of 100,000 learners, some of them bad, from the upload to the results
   npm run demo -- FILE --operation NAME [options]
-      the same with a file of your own
+      the same with a file of your own: CSV, NDJSON, JSON or XLSX, gzipped or not
 
 Options:
   --operation NAME          what to do with each record, e.g. create_learner
   --map COLUMN=FIELD        which column of the file fills a field; may be repeated
+  --format KEY=VALUE        what is to be known of the file; may be repeated: delimiter=';'
+                            sheet=People header_row=3 decimal=, dates=DD.MM.YYYY time_zone=+01:00
   --set KEY=VALUE           a setting of the operation, e.g. on_duplicate=update; may be repeated
   --on-invalid skip|reject  process the good records (skip, the default), or none if one is bad
   --keep                    stay up until Ctrl-C, and keep the data
@@ -41,14 +45,18 @@ export function parseDemoArguments(args: readonly string[]): DemoRun | 'help' {
     const called = positionals.map((name) => JSON.stringify(name)).join(' and ');
     throw new UsageError(`one file at a time, not ${called}; quote a name that has spaces`);
   }
-  if (file === undefined && (values.operation !== undefined || values.map !== undefined)) {
-    throw new UsageError('--operation and --map are for a file of your own: name it first');
+  if (file === undefined && (values.operation ?? values.map ?? values.format) !== undefined) {
+    throw new UsageError('--operation, --map and --format are for a file of your own: name it first');
   }
   return {
     file: file ?? null,
     operation: values.operation ?? null,
     mapping: eachOnce('--map', (values.map ?? []).map(columnAndField)),
-    settings: eachOnce('--set', (values.set ?? []).map(keyAndValue)),
+    format: ofFormat((values.format ?? []).map((text) => keyAndValue('--format', text, 'decimal=,'))),
+    settings: eachOnce(
+      '--set',
+      (values.set ?? []).map((text) => keyAndValue('--set', text, 'on_duplicate=update')),
+    ),
     onInvalid: onInvalid(values['on-invalid'] ?? 'skip'),
     keep: values.keep ?? false,
   };
@@ -62,6 +70,7 @@ function parsed(args: readonly string[]) {
       options: {
         operation: { type: 'string' },
         map: { type: 'string', multiple: true },
+        format: { type: 'string', multiple: true },
         set: { type: 'string', multiple: true },
         'on-invalid': { type: 'string' },
         keep: { type: 'boolean' },
@@ -94,14 +103,24 @@ function columnAndField(text: string): [string, string] {
 }
 
 /** Split at the first `=`: the value may hold more of them, or be empty. */
-function keyAndValue(text: string): [string, string] {
+function keyAndValue(option: string, text: string, example: string): [string, string] {
   const at = text.indexOf('=');
   if (at <= 0) {
     throw new UsageError(
-      `--set takes KEY=VALUE, for example --set on_duplicate=update, not ${JSON.stringify(text)}`,
+      `${option} takes KEY=VALUE, for example ${option} ${example}, not ${JSON.stringify(text)}`,
     );
   }
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** There may be several patterns of dates; of everything else there is one. */
+function ofFormat(entries: [string, string][]): Record<string, string | string[]> {
+  const dates = entries.filter(([key]) => key === 'dates').map(([, pattern]) => pattern);
+  const others = eachOnce(
+    '--format',
+    entries.filter(([key]) => key !== 'dates'),
+  );
+  return dates.length === 0 ? others : { ...others, dates };
 }
 
 function onInvalid(value: string): 'reject' | 'skip' {

@@ -1,6 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Batch } from '../api/schemas/batch.ts';
+import type { BatchRequest } from '../api/schemas/batch-request.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
 import type { SheafClient } from '../client/client.ts';
 import { hashFile } from '../client/hash-file.ts';
@@ -11,6 +12,7 @@ import { countFailures, type Failures } from './failures.ts';
 import { visible } from './format.ts';
 import { batchProgress, type ProgressView } from './progress-view.ts';
 import type { Outcome, SavedFile } from './summary.ts';
+import { typedFormat } from './typed-format.ts';
 import { typedSettings } from './typed-settings.ts';
 
 /** What a client does with the API, step by step; the services may run anywhere. */
@@ -81,6 +83,8 @@ async function submit(demo: DemoBatch, operation: OperationView, size: number): 
         operation: operation.name,
         hash,
         mapping: run.mapping,
+        // Whatever was written: it is the API that checks it.
+        format: typedFormat(run.format) as NonNullable<BatchRequest['format']>,
         on_invalid: run.onInvalid,
         settings: typedSettings(run.settings, operation.settings),
       },

@@ -33,8 +33,17 @@ interface StageOfBatch {
   finishedBy: readonly Status[];
 }
 
+/** Of what is no UTF-8 text with LF or CRLF; other files wait in this status. */
+const CONVERSION: StageOfBatch = {
+  label: 'convert',
+  unit: 'bytes',
+  runs: 'copied',
+  finishedBy: ['validating'],
+};
+
 const STAGES: readonly StageOfBatch[] = [
   { label: 'copy', unit: 'bytes', runs: 'copying', finishedBy: ['copied', 'hash_mismatch'] },
+  CONVERSION,
   {
     label: 'validate',
     unit: 'records',
@@ -58,16 +67,26 @@ export function endedStages(batch: Batch, bytes: number): EndedStage[] {
     const stage = STAGES.find(({ runs }) => runs === status);
     const next = batch.statuses[index + 1];
     if (stage === undefined || next === undefined) return [];
+    if (stage === CONVERSION && !wasConverted(batch)) return [];
     const all = stage.unit === 'bytes' ? bytes : batch.counts.total;
     const amount = stage.finishedBy.includes(next.status) ? all : null;
     return [{ label: stage.label, unit: stage.unit, amount, seconds: Math.max(0, next.ts - ts) }];
   });
 }
 
+function wasConverted({ read }: Batch): boolean {
+  if (read === null) return false;
+  const { format, compression, encoding, line_end: lineEnd } = read;
+  const isText = format === 'csv' || format === 'ndjson';
+  return !isText || compression !== null || encoding !== 'utf-8' || lineEnd === 'cr';
+}
+
 /** What a batch is at; `null` when nothing runs. */
 export function runningStage(batch: Batch): RunningStage | null {
   const { status, progress } = batch;
-  const stage = STAGES.find(({ runs }) => runs === (NEXT_STAGE[status] ?? status));
+  const converting = status === CONVERSION.runs && progress?.unit === CONVERSION.unit;
+  const runs = converting ? status : (NEXT_STAGE[status] ?? status);
+  const stage = STAGES.find((stage) => stage.runs === runs);
   if (stage === undefined || progress === null) return null;
   const { unit, done, of, per_second: perSecond, seconds_left: secondsLeft } = progress;
   const begun = stage.runs === status;

@@ -11,6 +11,7 @@ import {
   wrapped,
 } from './format.ts';
 import type { Paint } from './paint.ts';
+import { readInWords } from './read-in-words.ts';
 
 /** A result file that was downloaded. */
 export interface SavedFile {
@@ -37,6 +38,7 @@ export function summaryLines(outcome: Outcome, width: number, paint: Paint): str
   return [
     '',
     ...endLines(batch, width, paint),
+    ...(batch.read === null ? [] : [fitted(`  read as ${readInWords(batch.read)}`, width)]),
     ...countLines(batch, failures, paint),
     ...exampleLines(failures, width, paint),
     ...fileLines(files, paint),

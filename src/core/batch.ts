@@ -147,11 +147,11 @@ export type OnInvalid = 'reject' | 'skip';
 export type Execution = 'parallel' | 'serial';
 
 /** Formats that result files can be written in. */
-export const RESULTS_FORMATS = ['ndjson', 'csv'] as const;
+export const RESULTS_FORMATS = ['ndjson', 'csv', 'xlsx'] as const;
 export type ResultsFormat = (typeof RESULTS_FORMATS)[number];
 
 /** What the work on a batch is at: `validate` and `process` lease its chunks, the others the batch as a whole. */
-export const STAGES = ['copy', 'validate', 'process', 'write_results', 'remove'] as const;
+export const STAGES = ['copy', 'convert', 'validate', 'process', 'write_results', 'remove'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface Counts {

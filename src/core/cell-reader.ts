@@ -1,36 +1,73 @@
-import { coerceText } from './coerce.ts';
+import { coercionOf, textReader } from './coerce.ts';
+import { isProblem, type Problem, type ReadText } from './coerced.ts';
 import type { Field } from './field.ts';
+import type { FileType } from './file-format.ts';
 import { parentOf, place, type RecordInput } from './record-input.ts';
 import { type RecordError, shortened } from './result.ts';
+import type { ColumnTally } from './tally.ts';
+import type { ValueRules } from './value-rules.ts';
+
+/** The cells of a column that fills a field. */
+interface Cell extends ColumnTally {
+  index: number;
+  field: Field;
+  /** Repeated in every error of every record, so a column’s name of a megabyte must not be. */
+  shown: string;
+  read: ReadText;
+}
 
 /** Fills an operation's input from a row of cells. */
 export class CellReader {
-  readonly #cells: { index: number; column: string; field: Field }[] = [];
+  readonly #cells: Cell[] = [];
   /** What the file calls each field. */
   readonly columns = new Map<string, string>();
 
   /** @param columns of the file, with the field that each fills */
-  constructor(fields: readonly Field[], columns: readonly { name: string; field: string | null }[]) {
+  constructor(
+    fields: readonly Field[],
+    columns: readonly { name: string; field: string | null }[],
+    values: { rules: ValueRules; format: FileType | undefined },
+  ) {
     const byName = new Map(fields.map((field) => [field.name, field]));
-    for (const [index, column] of columns.entries()) {
-      const field = column.field === null ? undefined : byName.get(column.field);
+    for (const [index, { name: column, field: filled }] of columns.entries()) {
+      const field = filled === null ? undefined : byName.get(filled);
       if (field === undefined) continue;
-      // Repeated in every error of every record, so a name of a megabyte must not be.
-      const name = shortened(column.name);
-      this.#cells.push({ index, column: name, field });
-      this.columns.set(field.name, name);
+      const shown = shortened(column);
+      const read = textReader(field, values.rules, values.format);
+      this.#cells.push({ index, field, shown, read, column, rule: coercionOf(field), blank: 0, changed: 0 });
+      this.columns.set(field.name, shown);
     }
   }
 
-  read(row: readonly string[], input: RecordInput, errors: RecordError[]): void {
-    for (const { index, column, field } of this.#cells) {
-      const text = row[index] ?? '';
+  get tallies(): Iterable<ColumnTally> {
+    return this.#cells;
+  }
+
+  /** @param problems of cells that are blank in the row because they cannot be read */
+  read(
+    row: readonly string[],
+    input: RecordInput,
+    errors: RecordError[],
+    problems?: ReadonlyMap<number, Problem>,
+  ): void {
+    for (const cell of this.#cells) {
+      const { field } = cell;
+      const text = row[cell.index] ?? '';
       // So that the check names the field that is missing and not the object that it would be in.
       if (field.required) parentOf(input, field);
-      if (text === '') continue;
-      const { value, error } = coerceText(text, field.type);
-      if (error === undefined) place(input, field, value);
-      else errors.push({ ...error, field: field.name, column, value: shortened(text) });
+      if (text === '') {
+        const problem = problems?.get(cell.index);
+        if (problem === undefined) cell.blank += 1;
+        else errors.push({ ...problem, field: field.name, column: cell.shown });
+        continue;
+      }
+      const value = cell.read(text);
+      if (isProblem(value)) {
+        errors.push({ ...value, field: field.name, column: cell.shown, value: shortened(text) });
+        continue;
+      }
+      place(input, field, value);
+      if (value !== text) cell.changed += 1;
     }
   }
 }

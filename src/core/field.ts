@@ -6,11 +6,14 @@ export interface Field {
   name: string;
   path: readonly string[];
   type: 'string' | 'number' | 'integer' | 'boolean';
+  /** The form that the schema asks for: `date`, `date-time`, `email`, … */
+  format?: string;
   required: boolean;
 }
 
 interface PlainSchema {
   type?: unknown;
+  format?: unknown;
   properties?: Record<string, TSchema>;
   required?: string[];
   additionalProperties?: unknown;
@@ -34,13 +37,15 @@ function leavesUnder(schema: PlainSchema, path: readonly string[], required: boo
     // Checks would find what every object inherits, such as `constructor`, where a record does not give the field.
     if (name in Object.prototype) throw new Error(`${here.join('.')} is not possible as the name of a field`);
     const needed = required && (schema.required ?? []).includes(name);
-    const { type } = property as PlainSchema;
+    const { type, format } = property as PlainSchema;
     if (type === 'object') return leavesUnder(property as PlainSchema, here, needed);
     const cellType = CELL_TYPES.find((known) => known === type);
     if (cellType === undefined) {
       throw new Error(`${here.join('.')} has the type ${JSON.stringify(type)}, which no cell can hold`);
     }
     if (name.includes('.')) throw new Error(`${here.join('.')}: a field’s own name may not hold a dot`);
-    return [{ name: here.join('.'), path: here, type: cellType, required: needed }];
+    const leaf: Field = { name: here.join('.'), path: here, type: cellType, required: needed };
+    if (typeof format === 'string') leaf.format = format;
+    return [leaf];
   });
 }

@@ -1,16 +1,26 @@
-import { type Coerced, coerceLiteral, coerceOther, coerceText, type Problem } from './coerce.ts';
+import { coerceLiteral, coerceOther, coercionOf, textReader } from './coerce.ts';
+import { type Coerced, isProblem, type Problem, type ReadText } from './coerced.ts';
 import type { Field } from './field.ts';
+import type { FileType } from './file-format.ts';
 import { isObject, type JsonObject, type JsonRecord, type JsonValue } from './json-record.ts';
 import { parentOf, place, type RecordInput } from './record-input.ts';
 import { type RecordError, shortened } from './result.ts';
+import type { ColumnTally } from './tally.ts';
+import type { ValueRules } from './value-rules.ts';
 
 /** What a key path stands for; it may be both. */
 interface Name {
   /** As errors show it. */
   column: string;
-  field: Field | null;
+  filled: FilledField | null;
   /** Whether longer paths that fill fields begin with it. */
   inside: boolean;
+}
+
+/** A field that values of a key path fill. */
+interface FilledField extends ColumnTally {
+  field: Field;
+  read: ReadText;
 }
 
 /** One record while it is read. */
@@ -31,15 +41,23 @@ export class KeyReader {
   readonly columns = new Map<string, string>();
 
   /** @param fields by the key path that fills each */
-  constructor(fields: ReadonlyMap<string, Field>) {
+  constructor(
+    fields: ReadonlyMap<string, Field>,
+    values: { rules: ValueRules; format: FileType | undefined },
+  ) {
     for (const [path, field] of fields) {
-      this.#name(path).field = field;
+      const read = textReader(field, values.rules, values.format);
+      this.#name(path).filled = { field, read, column: path, rule: coercionOf(field), blank: 0, changed: 0 };
       this.columns.set(field.name, shortened(path));
       for (let dot = path.indexOf('.'); dot !== -1; dot = path.indexOf('.', dot + 1)) {
         this.#name(path.slice(0, dot)).inside = true;
       }
     }
     this.#required = [...fields.values()].filter((field) => field.required && field.path.length > 1);
+  }
+
+  get tallies(): Iterable<ColumnTally> {
+    return [...this.#names.values()].flatMap(({ filled }) => filled ?? []);
   }
 
   read(record: JsonRecord, input: RecordInput, errors: RecordError[]): void {
@@ -51,7 +69,7 @@ export class KeyReader {
   #name(path: string): Name {
     const known = this.#names.get(path);
     if (known !== undefined) return known;
-    const name: Name = { column: shortened(path), field: null, inside: false };
+    const name: Name = { column: shortened(path), filled: null, inside: false };
     this.#names.set(path, name);
     return name;
   }
@@ -61,22 +79,28 @@ export class KeyReader {
     for (const key in object) {
       const name = this.#names.get(prefix + key);
       const value = object[key];
-      if (name === undefined || value === undefined || value === null || value === '') continue;
+      if (name === undefined || value === undefined) continue;
+      const { filled } = name;
+      if (value === null || value === '') {
+        if (filled !== null) filled.blank += 1;
+        continue;
+      }
       if (name.inside && isObject(value)) {
         this.#readObject(reading, value, `${prefix}${key}.`, [...keys, key]);
         continue;
       }
-      const read = name.field === null ? NO_OBJECT : coerce(reading.record, name.field, value, keys, key);
-      const error = read.error ?? (place(reading.input, name.field!, read.value) ? undefined : TWICE);
-      if (error !== undefined)
-        reading.errors.push(about(error, name, shown(reading.record, value, keys, key)));
+      const read = filled === null ? NO_OBJECT : coerce(reading.record, filled, value, keys, key);
+      if (isProblem(read) || !place(reading.input, filled!.field, read)) {
+        const problem = isProblem(read) ? read : TWICE;
+        reading.errors.push(about(problem, name, shown(reading.record, value, keys, key)));
+      } else if (read !== value) filled!.changed += 1;
     }
   }
 }
 
 type Given = Exclude<JsonValue, null>;
 
-const NO_OBJECT: Coerced = { error: { code: 'invalid_type', message: 'must be an object' } };
+const NO_OBJECT: Problem = { code: 'invalid_type', message: 'must be an object' };
 const TWICE: Problem = {
   code: 'json_key_repeated',
   message: 'is given twice, within an object and by a key with dots',
@@ -84,21 +108,23 @@ const TWICE: Problem = {
 
 function coerce(
   record: JsonRecord,
-  { type }: Field,
+  { field, read }: FilledField,
   value: Given,
   keys: readonly string[],
   key: string,
 ): Coerced {
-  if (typeof value === 'string') return coerceText(value, type);
-  if (typeof value !== 'number') return coerceOther(value, type);
-  const isItself = record.exact && (type === 'number' || type === 'integer');
-  return isItself ? { value } : coerceLiteral(record.literal([...keys, key]), type);
+  if (typeof value === 'string') return read(value);
+  if (typeof value !== 'number') return coerceOther(value, field);
+  const isItself = record.exact && (field.type === 'number' || field.type === 'integer');
+  return isItself ? value : coerceLiteral(record.literal([...keys, key]), field, read);
 }
 
 function shown(record: JsonRecord, value: Given, keys: readonly string[], key: string): string {
   return shortened(typeof value === 'number' ? record.literal([...keys, key]) : value);
 }
 
-function about(problem: Problem, { field, column }: Name, value: string): RecordError {
-  return field === null ? { ...problem, column, value } : { ...problem, field: field.name, column, value };
+function about(problem: Problem, { filled, column }: Name, value: string): RecordError {
+  return filled === null
+    ? { ...problem, column, value }
+    : { ...problem, field: filled.field.name, column, value };
 }

@@ -11,9 +11,13 @@ export function parseDecimal(text: string): number | 'inexact' | null {
   if (!DECIMAL.test(text)) return null;
   const value = Number(text);
   if (!Number.isFinite(value)) return 'inexact';
+  // Of almost every number there are no more digits than characters.
+  if (text.length <= SAFE_DIGITS && Math.abs(value) >= SMALLEST_NORMAL) return value;
   const digits = significantDigits(text);
-  const wholeAndSafe = /^[+-]?\d+$/.test(text) && Number.isSafeInteger(value);
-  if (digits > SAFE_DIGITS && !wholeAndSafe) return 'inexact';
+  const whole = /^[+-]?\d+$/.test(text);
+  // What a program computed, such as 0.30000000000000004, has more digits, and comes back with all of them.
+  const kept = whole ? Number.isSafeInteger(value) : String(value) === text;
+  if (digits > SAFE_DIGITS && !kept) return 'inexact';
   if (digits > 0 && Math.abs(value) < SMALLEST_NORMAL) return 'inexact';
   return value;
 }

@@ -1,12 +1,19 @@
 import { CellReader } from './cell-reader.ts';
+import type { Problem } from './coerced.ts';
+import { columnMissing, type TableFile } from './column-missing.ts';
 import type { FileFault } from './errors.ts';
 import { type Field, leafFields } from './field.ts';
+import type { FileType } from './file-format.ts';
 import type { JsonRecord } from './json-record.ts';
 import { KeyReader } from './key-reader.ts';
 import type { Operation } from './operation.ts';
+import { isOurColumn } from './our-columns.ts';
 import type { RecordInput } from './record-input.ts';
+import { RestCell } from './rest-cell.ts';
 import { type RecordError, shortened } from './result.ts';
 import { MOST_ERRORS } from './schema.ts';
+import { type CoercionCounts, coercionCounts } from './tally.ts';
+import { PLAIN_VALUES, type ValueRules } from './value-rules.ts';
 
 /** Which field each column of a file fills; `null` for a column that names none, which is ignored and listed. */
 export interface ColumnBinding {
@@ -19,6 +26,13 @@ export interface KeyBinding extends ColumnBinding {
   mapping: Readonly<Record<string, string>>;
 }
 
+/** What a record is read by: the binding of its file and how values are written in it. */
+export type Reading = (ColumnBinding | KeyBinding) & {
+  format?: FileType;
+  values?: ValueRules;
+  marked?: boolean;
+};
+
 /**
  * Finds the field of each column: by the mapping, else by its own name. A field that the mapping fills is not
  * filled by the column of that name too.
@@ -30,21 +44,26 @@ export function bindColumns(
   mapping: Readonly<Record<string, string>>,
   operation: Operation,
   customId: string | null = null,
+  file: TableFile = {},
 ): ColumnBinding | FileFault {
   const fields = leafFields(operation.input);
   const named = fieldsByName(fields, mapping);
-  const absent = Object.keys(mapping).find((column) => !columns.includes(column));
-  if (absent !== undefined) return columnMissing(`the mapping names the column "${absent}"`, columns);
-  if (customId !== null && !columns.includes(customId)) {
-    return columnMissing(`custom_id names the column "${customId}"`, columns);
+  const isData = (name: string) => !(file.marked && isOurColumn(name));
+  const theirs = columns.filter(isData);
+  const missing = (why: string) => columnMissing(why, theirs, file, (name) => named.has(name));
+  const absent = Object.keys(mapping).find((column) => !theirs.includes(column));
+  if (absent !== undefined) return missing(`the mapping names the column "${shortened(absent)}"`);
+  if (customId !== null && !theirs.includes(customId)) {
+    return missing(`custom_id names the column "${shortened(customId)}"`);
   }
 
-  const bound = columns.map((name) => ({ name, field: named.get(name)?.name ?? null }));
+  const bound = columns.map((name) => ({
+    name,
+    field: isData(name) ? (named.get(name)?.name ?? null) : null,
+  }));
   const filled = new Set(bound.map((column) => column.field));
   const unfilled = fields.find((field) => field.required && !filled.has(field.name));
-  if (unfilled !== undefined) {
-    return columnMissing(`${operation.name} needs the field "${unfilled.name}"`, columns);
-  }
+  if (unfilled !== undefined) return missing(`${operation.name} needs the field "${unfilled.name}"`);
   return { columns: bound };
 }
 
@@ -58,21 +77,6 @@ export function bindKeys(
   return { columns: keyPaths.map((name) => ({ name, field: named.get(name)?.name ?? null })), mapping };
 }
 
-function columnMissing(why: string, columns: readonly string[]): FileFault {
-  const shown = columns
-    .slice(0, 20)
-    .map((column) => `"${shortened(column)}"`)
-    .join(', ');
-  // One name with another delimiter in it is most often a whole row that was saved with that delimiter.
-  const [only = ''] = columns;
-  const hint = columns.length === 1 && /[;\t]/.test(only) ? '; columns are separated by commas' : '';
-  return {
-    code: 'file_column_missing',
-    message: `${why}, but the header row has only ${shown}${columns.length > 20 ? ', …' : ''}${hint}; rename a column or map one`,
-    record: 0,
-  };
-}
-
 export type ReadRecord = { input: unknown; errors: [] } | { input: null; errors: RecordError[] };
 
 /** Reads records as inputs of an operation: coerces each value to its field's type, then checks the whole. */
@@ -80,30 +84,47 @@ export class RecordReader {
   readonly #operation: Operation;
   readonly #cells: CellReader;
   readonly #keys: KeyReader | null;
+  readonly #rest: RestCell | null;
 
-  constructor(operation: Operation, binding: ColumnBinding | KeyBinding) {
+  constructor(operation: Operation, reading: Reading) {
     this.#operation = operation;
     const fields = leafFields(operation.input);
-    this.#cells = new CellReader(fields, binding.columns);
-    this.#keys = 'mapping' in binding ? new KeyReader(fieldsByName(fields, binding.mapping)) : null;
+    const { columns, values: rules = PLAIN_VALUES, format, marked } = reading;
+    const values = { rules, format };
+    this.#cells = new CellReader(fields, columns, values);
+    this.#keys = 'mapping' in reading ? new KeyReader(fieldsByName(fields, reading.mapping), values) : null;
+    this.#rest = marked ? new RestCell(columns) : null;
   }
 
-  /** What is blank or null is a field that is not given. Nothing else is guessed: what does not fit is an error. */
-  read(record: readonly string[] | JsonRecord): ReadRecord {
+  /** How many cells of each column were changed by which rule, in all records that were read. */
+  get coerced(): CoercionCounts {
+    return coercionCounts((this.#keys ?? this.#cells).tallies);
+  }
+
+  /**
+   * What is blank or null is a field that is not given. Nothing else is guessed: what does not fit is an error.
+   *
+   * @param problems what is wrong with single cells of a workbook, by their place from 0
+   */
+  read(record: readonly string[] | JsonRecord, problems?: ReadonlyMap<number, Problem>): ReadRecord {
     const input: RecordInput = {};
     const errors: RecordError[] = [];
     if ('value' in record) this.#keys?.read(record, input, errors);
-    else this.#cells.read(record, input, errors);
+    else {
+      const unmended = this.#rest?.problemOf(record);
+      if (unmended) return { input: null, errors: [unmended] };
+      this.#cells.read(record, input, errors, problems);
+    }
+    const broken = this.#operation.checkInput(input);
+    if (errors.length === 0 && broken.length === 0) return { input, errors: [] };
     // A field whose value could not be read looks as if it were not given: told once is enough.
-    const broken = new Set(errors.map((error) => error.field));
-    for (const error of this.#operation.checkInput(input)) {
-      if (error.field !== undefined && broken.has(error.field)) continue;
+    const told = new Set(errors.map((error) => error.field));
+    for (const error of broken) {
+      if (error.field !== undefined && told.has(error.field)) continue;
       const column = this.columnOf(error.field);
       errors.push(column === undefined ? error : { ...error, column });
     }
-    return errors.length === 0
-      ? { input, errors: [] }
-      : { input: null, errors: errors.slice(0, MOST_ERRORS) };
+    return { input: null, errors: errors.slice(0, MOST_ERRORS) };
   }
 
   /** What the file calls a field, for errors that a handler gives. */

@@ -6,6 +6,8 @@ export const batchPrefix = (batchId: string) => `batches/${batchId}/`;
 
 export const inputKey = (batchId: string, lease: string) => `${batchPrefix(batchId)}input/${lease}`;
 
+export const convertedKey = (batchId: string, lease: string) => `${batchPrefix(batchId)}converted/${lease}`;
+
 /** The name holds the content's SHA-256: whoever reads a part can tell whether it is what was written. */
 export const partKey = (batchId: string, phase: string, number: number, lease: string, sha256: string) =>
   `${batchPrefix(batchId)}parts/${phase}/${number}/${lease}/${sha256}`;

@@ -1,3 +1,4 @@
+import { NO_FAILURES } from '../core/tally.ts';
 import type { BatchRow, NewBatch } from './ports/request-stores.ts';
 
 /** What the store adds when it writes a batch in `new`. */
@@ -13,7 +14,10 @@ export function newBatchRow(batch: NewBatch, created: CreatedBatch): BatchRow {
     failedFrom: null,
     hash: batch.statedHash ?? null,
     uploadBytes: batch.upload.bytes,
+    converting: false,
     read: null,
+    coerced: {},
+    failures: NO_FAILURES,
     counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
     progressDone: 0,
     phase: { settled: 0, recent: 0, since: null },

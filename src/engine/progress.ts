@@ -17,7 +17,7 @@ export const RECENT_SECONDS = 10;
 /** How far the step that runs is, how fast, and how long it may still take. `now` in seconds. */
 export function progressOf(batch: BatchRow, now: number): Progress | null {
   const stage = batch.status;
-  if (stage === 'new' || stage === 'copying') {
+  if (stage === 'new' || stage === 'copying' || batch.converting) {
     return of(
       stage,
       'bytes',

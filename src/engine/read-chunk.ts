@@ -4,6 +4,7 @@ import type { RecordFault } from '../core/chunk.ts';
 import { FILE_ERRORS, PermanentFault } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
 import { RecordReader } from '../core/record.ts';
+import type { CoercionCounts } from '../core/tally.ts';
 import { customIdReader } from '../formats/custom-id.ts';
 import { parseChunk } from '../formats/parse-chunk.ts';
 import type { CheckedRecord } from './checked-record.ts';
@@ -14,6 +15,12 @@ import type { ChunkClaim } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
 export type { CheckedRecord };
+
+/** The records of a chunk, and by which rules their cells were coerced. */
+export interface CheckedChunk {
+  records: CheckedRecord[];
+  coerced: CoercionCounts;
+}
 
 export interface ReadChunk {
   objects: ObjectStore;
@@ -30,9 +37,9 @@ export async function readChunk(
   claim: ChunkClaim,
   operation: Operation,
   signal: AbortSignal,
-): Promise<CheckedRecord[]> {
+): Promise<CheckedChunk> {
   const { range } = claim;
-  if (range.fault !== undefined) return [faulty(range.firstRecord, range.fault)];
+  if (range.fault !== undefined) return { records: [faulty(range.firstRecord, range.fault)], coerced: {} };
 
   const bytes = await readRange(engine.objects, claim, signal);
   const customIdOf = claim.customId === null ? null : customIdReader(claim.read, claim.customId);
@@ -52,10 +59,11 @@ export async function readChunk(
     if (row.fault !== undefined) return faulty(number, row.fault);
     const customId = customIdOf?.(row);
     const known = customId === undefined ? { number } : { number, customId };
-    const { input, errors } = reader.read(row.cells ?? row);
+    const { input, errors } =
+      row.cells === undefined ? reader.read(row) : reader.read(row.cells, row.problems);
     return errors.length === 0 ? { ...known, input } : { ...known, errors };
   });
-  return checkCustomIds(claim, records);
+  return { records: checkCustomIds(claim, records), coerced: reader.coerced };
 }
 
 function faulty(number: number, fault: RecordFault): CheckedRecord {

@@ -1,49 +1,67 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
+import { Writable } from 'node:stream';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { ResultFile } from './ports/work-store.ts';
+import { StreamedObject } from './streamed-object.ts';
+
+export interface ResultFileOptions {
+  contentType: string;
+  signal: AbortSignal;
+  expectedBytes?: number;
+  /** Called whenever some of it has found its way to the store. */
+  alive?: () => void;
+}
 
 /** A result file while it is written: streamed to the object store, counted and hashed on the way. */
 export class ResultFileWriter {
   readonly #file: Pick<ResultFile, 'kind' | 'format' | 'key'>;
-  readonly #stream = new PassThrough({ highWaterMark: 1024 * 1024 });
+  readonly #object: StreamedObject;
+  readonly #alive: () => void;
   readonly #hash = createHash('sha256');
-  readonly #stored: Promise<void>;
   #bytes = 0;
   #records = 0;
 
   constructor(
     objects: Pick<ObjectStore, 'putStream'>,
     file: Pick<ResultFile, 'kind' | 'format' | 'key'>,
-    options: { contentType: string; signal: AbortSignal; expectedBytes?: number },
+    { alive = () => {}, ...options }: ResultFileOptions,
   ) {
     this.#file = file;
-    this.#stored = objects.putStream(file.key, this.#stream, options);
-    // A failed store ends the stream, so that a writer that waits for room in it hears of it; `finish` throws it too.
-    this.#stored.catch((error: unknown) => this.#stream.destroy(error as Error));
-    this.#stream.on('error', () => this.#stream.destroy());
+    this.#object = new StreamedObject(objects, file.key, options);
+    this.#alive = alive;
   }
 
   async write(text: string | Buffer, records: number): Promise<void> {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     if (bytes.length === 0) return;
-    if (this.#stream.destroyed) await this.#stored;
     this.#hash.update(bytes);
     this.#bytes += bytes.length;
     this.#records += records;
-    if (!this.#stream.write(bytes)) await Promise.race([once(this.#stream, 'drain'), this.#stored]);
+    await this.#object.write(bytes);
+    this.#alive();
+  }
+
+  /** The records that a file tells of whose bytes are written to `output`. */
+  count(records: number): void {
+    this.#records += records;
+  }
+
+  /** The file as a stream; its end is not that of the file, which is `finish`. */
+  output(): Writable {
+    return new Writable({
+      write: (piece: Buffer, _, done) => {
+        this.write(piece, 0).then(() => done(), done);
+      },
+    });
   }
 
   async finish(): Promise<ResultFile> {
-    this.#stream.end();
-    await this.#stored;
+    await this.#object.finish();
     return { ...this.#file, bytes: this.#bytes, records: this.#records, sha256: this.#hash.digest('hex') };
   }
 
   /** Gives the file up; nothing is visible under its key then. */
   async abandon(reason: Error): Promise<void> {
-    this.#stream.destroy(reason);
-    await Promise.allSettled([this.#stored]);
+    await this.#object.abandon(reason);
   }
 }

@@ -5,6 +5,8 @@ import type { Operation, OperationContext, OperationRecord, OperationRegistry } 
 import { RecordReader } from '../core/record.ts';
 import { failedLine, type RecordResult, type ResultLine, succeededLine } from '../core/result.ts';
 import type { TransactionSql } from '../core/sql.ts';
+import { summarise } from '../core/tally.ts';
+import { operationOf } from './bind-input.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
@@ -29,9 +31,8 @@ export async function runChunk(
   claim: ChunkClaim,
   lease: HeldLease,
 ): Promise<void> {
-  const operation = engine.operations.get(claim.operation);
-  if (operation === undefined) throw new Error(`claimed a chunk of the unknown operation ${claim.operation}`);
-  const checked = await readChunk(engine, claim, operation, lease.signal);
+  const operation = operationOf(engine.operations, claim);
+  const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
   const good = checked.flatMap((record): OperationRecord<unknown>[] =>
     record.errors === undefined ? [record] : [],
   );
@@ -44,7 +45,7 @@ export async function runChunk(
       leaseSeconds: engine.settings.leaseSeconds,
     });
     const succeeded = lines.filter((line) => line.status === 'succeeded').length;
-    return { part, succeeded, failed: lines.length - succeeded };
+    return { part, succeeded, failed: lines.length - succeeded, failures: summarise(lines) };
   });
 }
 

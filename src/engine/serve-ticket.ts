@@ -2,6 +2,7 @@ import type { Stage } from '../core/batch.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { backoffSeconds } from './backoff.ts';
+import { type ConvertInput, convertInput } from './convert-input.ts';
 import { type CopyUpload, copyUpload } from './copy-upload.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
@@ -21,7 +22,13 @@ import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';
 import { type WriteResults, writeResults } from './write-results.ts';
 
-export interface ServeTicket extends CopyUpload, ValidateChunk, RunChunk, WriteResults, RemoveBatch {
+export interface ServeTicket
+  extends CopyUpload,
+    ConvertInput,
+    ValidateChunk,
+    RunChunk,
+    WriteResults,
+    RemoveBatch {
   work: WorkStore;
   queue: WorkQueue;
   leases: LeaseKeeper;
@@ -87,13 +94,16 @@ async function serveBatch(
   }
 }
 
-const ON_BATCHES = { copy: copyUpload, write_results: writeResults, remove: removeBatch };
+const ON_BATCHES = {
+  copy: copyUpload,
+  convert: convertInput,
+  write_results: writeResults,
+  remove: removeBatch,
+};
 
 /** `null`: nothing was claimed. Otherwise the work that came of it. */
 async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<WorkWaiting[] | null> {
-  if (stage === 'copy' || stage === 'write_results' || stage === 'remove') {
-    return await serveBatch(engine, stage, batchId);
-  }
+  if (stage !== 'validate' && stage !== 'process') return await serveBatch(engine, stage, batchId);
   const session = await engine.work.openSession();
   try {
     const claim = await session.claim(stage, engine.known, batchId);

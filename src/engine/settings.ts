@@ -4,6 +4,8 @@ export interface EngineSettings {
   recordBytes: number;
   cellBytes: number;
   fileBytes: number;
+  /** Of a compressed file, and of a workbook. */
+  unpackedBytes: number;
   leaseSeconds: number;
   maxAttempts: number;
   uploadKeepSeconds: number;

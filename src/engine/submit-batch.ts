@@ -5,6 +5,8 @@ import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.
 import { leafFields } from '../core/field.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
+import { isOurColumn } from '../core/our-columns.ts';
+import { type FormatRequest, fileFormatOf, formatProblems } from './file-format.ts';
 import { metadataProblems } from './metadata.ts';
 import type { ObjectHead, ObjectStore } from './ports/object-store.ts';
 import type {
@@ -25,6 +27,7 @@ export interface BatchRequest {
   operation: string;
   hash?: string;
   metadata?: Record<string, unknown>;
+  format?: FormatRequest;
   mapping?: Record<string, string>;
   on_invalid?: OnInvalid;
   settings?: Record<string, unknown>;
@@ -117,6 +120,7 @@ function optionsOf(settings: EngineSettings, operation: Operation, request: Batc
     priority: request.priority ?? 0,
     resultsFormats: request.results_format ?? ['ndjson'],
     expiresAfter: request.expires_after ?? settings.keepSeconds,
+    format: fileFormatOf(request.format ?? {}),
     metadata: request.metadata ?? {},
   };
 }
@@ -135,6 +139,8 @@ function checkRequest(operations: OperationRegistry, request: BatchRequest): Ope
   const problems = [
     ...metadataProblems(request.metadata ?? {}),
     ...mappingProblems(operation, request.mapping ?? {}),
+    ...customIdProblems(request.custom_id),
+    ...formatProblems(request.format ?? {}),
     ...stopAfterProblems(request.stop_after ?? null),
     ...operation.checkSettings({ ...request.settings }).map((error) => ({
       pointer: `/settings/${pointer(error.field ?? '')}`,
@@ -146,12 +152,20 @@ function checkRequest(operations: OperationRegistry, request: BatchRequest): Ope
   return operation;
 }
 
+const OURS = 'is a column that result files have of their own, where it would be lost; rename it in the file';
+
+function customIdProblems(column: string | undefined): FieldProblem[] {
+  if (column === undefined || !isOurColumn(column)) return [];
+  return [{ pointer: '/custom_id', code: 'reserved_name', message: OURS }];
+}
+
 function mappingProblems(operation: Operation, mapping: Record<string, string>): FieldProblem[] {
   const fields = leafFields(operation.input).map((field) => field.name);
   const problems: FieldProblem[] = [];
   const columnOf = new Map<string, string>();
   for (const [column, field] of Object.entries(mapping)) {
     const at = `/mapping/${pointer(column)}`;
+    if (isOurColumn(column)) problems.push({ pointer: at, code: 'reserved_name', message: OURS });
     const earlier = columnOf.get(field);
     if (!fields.includes(field)) {
       const message = `"${field}" is not a field of ${operation.name}; it has ${fields.join(', ')}`;

@@ -1,5 +1,7 @@
 import type { OperationRegistry } from '../core/operation.ts';
 import { failedLine } from '../core/result.ts';
+import { summarise } from '../core/tally.ts';
+import { operationOf } from './bind-input.ts';
 import { customIdsOf } from './custom-ids.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
@@ -21,24 +23,22 @@ export async function validateChunk(
   claim: ChunkClaim,
   lease: HeldLease,
 ): Promise<void> {
-  const operation = engine.operations.get(claim.operation);
-  if (operation === undefined) throw new Error(`claimed a chunk of the unknown operation ${claim.operation}`);
-  const records = await readChunk(engine, claim, operation, lease.signal);
+  const operation = operationOf(engine.operations, claim);
+  const { records, coerced } = await readChunk(engine, claim, operation, lease.signal);
   const bad = records.flatMap((record) => (record.errors === undefined ? [] : [record]));
+  const lines = bad.map((record) => failedLine(record.number, record.errors, 0, record.customId));
+  const { leaseSeconds } = engine.settings;
   const part =
-    bad.length === 0
+    lines.length === 0
       ? null
-      : await putPart(
-          engine.objects,
-          claim,
-          bad.map((record) => failedLine(record.number, record.errors, 0, record.customId)),
-          { signal: lease.signal, leaseSeconds: engine.settings.leaseSeconds },
-        );
+      : await putPart(engine.objects, claim, lines, { signal: lease.signal, leaseSeconds });
   const fileFault = bad.find((record) => record.fileFault !== undefined)?.fileFault ?? null;
   await session.settleValidation(claim, {
     invalid: bad.length,
     part,
     fileFault,
     customIds: customIdsOf(records),
+    failures: summarise(lines),
+    coerced,
   });
 }

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Counts } from '../core/batch.ts';
 import type { OperationRegistry } from '../core/operation.ts';
-import { fileContents } from '../formats/results/file-contents.ts';
+import { fileContents, ownFormat } from '../formats/results/file-contents.ts';
+import type { OpenScratch } from '../formats/scratch.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
@@ -17,6 +18,7 @@ import type { EngineSettings } from './settings.ts';
 export interface WriteResults {
   operations: OperationRegistry;
   objects: ObjectStore;
+  openScratch: OpenScratch;
   work: Pick<WorkStore, 'chunkLines' | 'finishResults'>;
   settings: EngineSettings;
 }
@@ -39,17 +41,21 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
   }
   const input = new InputReader(engine.objects, claim, lease.signal);
   const operation = engine.operations.get(claim.operation);
-  const { description, head, headless } = await describeInput(engine.work, claim, input, operation);
+  const { description, fields, head, headless } = await describeInput(engine.work, claim, input, operation);
+  // In `validating` the file was bad or the run dry.
+  const nothingProcessed = claim.status === 'validating';
   const contents = fileContents({
     description,
     formats: claim.resultsFormats,
+    fields,
     withCustomIds: claim.customId !== null,
+    nothingProcessed,
     ...(head !== undefined && { head }),
   });
-  const files = new ResultFiles(engine.objects, claim, contents, lease.signal);
+  const files = new ResultFiles(engine, claim, contents, lease);
   try {
     if (headless !== undefined)
-      await files.omit({ kind: 'unprocessed', format: description.format }, headless);
+      await files.omit({ kind: 'unprocessed', format: ownFormat(description) }, headless);
     const { objects, settings } = engine;
     const counts = await writeChunks(engine, claim, lease, files, {
       objects,
@@ -61,7 +67,7 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
       repeatsInput: (results) => files.repeatInput(results),
     });
     const written = await files.finish();
-    checkFiles(written, counts, claim.total);
+    checkFiles(written, counts, { total: claim.total, nothingProcessed });
     const told = { counts, files: written, omitted: files.omitted };
     const manifest = await putManifest(objects, claim, told, lease.signal);
     await engine.work.finishResults(claim, [...written, manifest], counts);

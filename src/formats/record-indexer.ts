@@ -4,10 +4,12 @@ import type { FileFault } from '../core/errors.ts';
 /** What the pass over the records of a file found out. */
 export interface RecordIndex {
   /**
-   * CSV: the names of the header row, trimmed. NDJSON: the key paths of the first record. `null` when there is none
-   * or it cannot be read.
+   * CSV: the names of the header row, trimmed, or names made for its width where it has none. NDJSON: the key paths of
+   * the first record. `null` when there is none or it cannot be read.
    */
   columns: string[] | null;
+  /** Whether it is a table of ours that came back: its header row has our marker. */
+  marked: boolean;
   /** Without a header row. */
   records: number;
   /** In the file's order, without overlap; only blank lines lie outside of them. */
@@ -20,6 +22,9 @@ export interface RecordIndex {
 export interface RecordIndexer {
   /** Takes the next bytes, as many as there are. They may be overwritten afterwards. */
   scan(piece: Buffer): void;
-  /** The file is over. */
-  finish(): RecordIndex;
+  /**
+   * The file is over.
+   * @param cut why it is over before its end: what its last line holds without a line end may be a part of a record
+   */
+  finish(cut?: FileFault): RecordIndex;
 }

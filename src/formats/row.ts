@@ -1,9 +1,13 @@
 import type { ChunkLimits, RecordFault } from '../core/chunk.ts';
+import type { Problem } from '../core/coerce.ts';
+import type { Encoding } from '../core/file-format.ts';
 import type { JsonRecord } from '../core/json-record.ts';
 
-/** A record of CSV: its cells exactly as they are in the file, quotes undone, one for each column of the header. */
+/** A record of a table: its cells exactly as they are in the file, quotes undone, one for each column of the header. */
 export interface CellsRow {
   cells: string[];
+  /** What is wrong with single cells of a workbook, by their place from 0: they are blank in `cells`. */
+  problems?: ReadonlyMap<number, Problem>;
   value?: undefined;
   fault?: undefined;
   offset?: undefined;
@@ -30,4 +34,6 @@ export interface ChunkPlace {
   /** Offset of the chunk in the file, in bytes. */
   start: number;
   limits: Pick<ChunkLimits, 'cellBytes'>;
+  /** Of the file as it came, which says what a byte that cannot be read was there; UTF-8 where it is left out. */
+  encoding?: Encoding;
 }

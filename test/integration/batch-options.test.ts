@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { heldOperation } from '../support/held-operation.ts';
+import { processed } from '../support/outcomes.ts';
 import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { statuses } from '../support/statuses.ts';
@@ -48,7 +49,7 @@ describe('claims', () => {
     const first = await session.claim('process', known);
     expect(first?.range.number).toBe(1);
     expect(await claimed()).toBeUndefined();
-    await session.settleProcessing(first!, async () => ({ succeeded: 10, failed: 0, part: 'x' }));
+    await session.settleProcessing(first!, async () => processed({ succeeded: 10 }));
     session.release();
     expect(await sheaf.services.work.advance(id)).toEqual([{ stage: 'process', batchId: id, tickets: 1 }]);
     expect(await claimed()).toBe(id);

@@ -19,7 +19,7 @@ const remove = (id: string) => deleteBatch(sheaf.services, sheaf.caller, id);
 const find = (id: string) => sheaf.services.batches.find(sheaf.caller.accountId, id);
 const row = async (id: string) => {
   const [found] = await sheaf.sql`
-    select status, deleted_at is not null as deleted, metadata,
+    select status, deleted_at is not null as deleted, metadata, failures, coerced, read,
       (select count(*)::int from chunks where batch_id = ${id}) as chunks
     from batches where id = ${id}`;
   return found;
@@ -43,7 +43,8 @@ describe('a batch that has ended', () => {
     expect(await remove(batch.id)).toEqual({ status: 'deleting' });
     await gone(batch.id);
     expect(await sheaf.keys(`batches/${batch.id}/`)).toEqual([]);
-    expect(await row(batch.id)).toEqual({ status: 'deleting', deleted: true, metadata: {}, chunks: 0 });
+    const nothing = { metadata: {}, failures: null, coerced: null, read: null, chunks: 0 };
+    expect(await row(batch.id)).toEqual({ status: 'deleting', deleted: true, ...nothing });
     expect(await remove(batch.id)).toEqual({ status: 'deleting' });
     const listed = await sheaf.services.batches.list(sheaf.caller.accountId, { limit: 100 });
     expect(listed.map(({ id }) => id)).not.toContain(batch.id);

@@ -4,13 +4,14 @@ import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { LeaseLost } from '../../src/core/errors.ts';
 import type { BatchReason, KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { gate } from '../support/gate.ts';
+import { checked, processed } from '../support/outcomes.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
 /** Rules 5 and 6: who moves a batch on, and what becomes of chunks that are under way when it leaves its phase. */
 
 const KNOWN: KnownOperations = { names: ['create_learner'], versions: [1] };
-const OUTCOME = { succeeded: 10, failed: 0, part: 'parts/x' };
+const OUTCOME = processed({ succeeded: 10 });
 const REASON = { code: 'retries_exhausted', message: 'for the test' } as const;
 
 let sheaf: TestSheaf;
@@ -71,7 +72,7 @@ describe('the last chunk', () => {
     const id = await addBatch(sheaf, { status: 'validating', phase: 'validate', chunks: 2 });
     for (let n = 0; n < 2; n += 1) {
       const { session, claimed } = await claim('validate');
-      await session.settleValidation(claimed, { invalid: 0, part: null, fileFault: null, customIds: [] });
+      await session.settleValidation(claimed, checked());
     }
     const answers = await Promise.all([advance(id), advance(id), advance(id)]);
     expect(answers.flat()).toEqual([{ stage: 'process', batchId: id, tickets: 2 }]);
@@ -84,12 +85,7 @@ describe('the last chunk', () => {
     const id = await addBatch(sheaf, { status: 'validating', phase: 'validate', chunks: 2 });
     for (const invalid of [0, 1]) {
       const { session, claimed } = await claim('validate');
-      await session.settleValidation(claimed, {
-        invalid,
-        part: invalid === 0 ? null : 'parts/v',
-        fileFault: null,
-        customIds: [],
-      });
+      await session.settleValidation(claimed, checked({ invalid, part: invalid === 0 ? null : 'parts/v' }));
     }
     expect(await advance(id)).toEqual([{ stage: 'write_results', batchId: id, tickets: 1 }]);
     await expect(claim('process')).rejects.toThrow('nothing to claim');

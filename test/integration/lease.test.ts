@@ -11,13 +11,14 @@ import type {
   LeaseRef,
 } from '../../src/engine/ports/work-store.ts';
 import { gate } from '../support/gate.ts';
+import { checked, processed } from '../support/outcomes.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
 /** Rules 2 and 3: a lease, its takeover, and settling under it. */
 
 const KNOWN: KnownOperations = { names: ['create_learner'], versions: [1] };
-const OUTCOME = { succeeded: 10, failed: 0, part: 'parts/x' };
+const OUTCOME = processed({ succeeded: 10 });
 
 let sheaf: TestSheaf;
 
@@ -95,9 +96,7 @@ describe('settling', () => {
     });
     await expect(settling).rejects.toBeInstanceOf(LeaseLost);
     expect(began).toBe(false);
-    await expect(
-      session.settleValidation(claim, { invalid: 0, part: null, fileFault: null, customIds: [] }),
-    ).rejects.toBeInstanceOf(LeaseLost);
+    await expect(session.settleValidation(claim, checked())).rejects.toBeInstanceOf(LeaseLost);
   });
 
   it('rolls the handler’s writes back when the handler throws', async () => {

@@ -32,6 +32,7 @@ describe('a file of JSON objects, one a line', () => {
       encoding: 'utf-8',
       bom: true,
       columns_total: 4,
+      compression: null,
       columns: ['learner_id', 'email', 'given_name', 'score'].map((name) => ({ name, field: name })),
     });
   });
@@ -119,32 +120,25 @@ describe('the custom_id of a JSON object', () => {
 });
 
 describe('what is wrong with the file as a whole', () => {
-  it.each([
-    ['a JSON array', '[{"learner_id":"a"}]', 0, 'Line 1 looks like JSON but is not an object'],
-    [
-      'an object over several lines',
-      '\n{\n  "learner_id": "a"\n}\n',
-      1,
-      'Line 2 looks like JSON but is not an object',
-    ],
-  ])('%s', async (_name, body, offset, message) => {
-    const batch = await sheaf.run(body, { on_invalid: 'skip' });
+  it('an object over several lines', async () => {
+    const batch = await sheaf.run('\n{\n  "learner_id": "a"\n}\n', { on_invalid: 'skip' });
     expect(batch).toMatchObject({
       status: 'validation_failed',
-      statusReason: { code: 'file_not_supported', offset, message: expect.stringContaining(message) },
+      statusReason: { code: 'file_not_supported', offset: 1 },
       counts: { total: 0 },
     });
   });
 
   it('bytes that are not UTF-8', async () => {
     const body = Buffer.from(
-      '{"learner_id":"ne1"}\n{"learner_id":"ne2","given_name":"Andr\xe9"}\n',
+      // Of UTF-8 the first is a letter: otherwise this would be Windows-1252.
+      '{"learner_id":"ne1","given_name":"Andr\xc3\xa9"}\n{"learner_id":"ne2","given_name":"Andr\xe9"}\n',
       'latin1',
     );
     const batch = await sheaf.run(body, { on_invalid: 'skip' });
     expect(batch).toMatchObject({
       status: 'validation_failed',
-      statusReason: { code: 'file_encoding', record: 2, offset: body.indexOf(0xe9) },
+      statusReason: { code: 'file_encoding', record: 2, offset: body.lastIndexOf(0xe9) },
       counts: { total: 2, failed: 1, unprocessed: 1 },
     });
   });

@@ -1,7 +1,10 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
+import { BatchResults } from '../support/batch-results.ts';
 import { gate } from '../support/gate.ts';
 import { heldOperation } from '../support/held-operation.ts';
+import { xlsxOf } from '../support/learner-forms.ts';
 import { otherS3Server, required } from '../support/requirements.ts';
 import { openTestSheaf, sha256, type TestSheaf, type TestSheafOptions } from '../support/sheaf.ts';
 
@@ -24,6 +27,7 @@ function suite(pair: Required<Pick<TestSheafOptions, 'queue' | 's3'>>) {
   let sheaf: TestSheaf;
   let overwritten: string;
   const held = heldOperation();
+  const { sheets, checkAccounting } = new BatchResults(() => sheaf);
 
   beforeAll(async () => {
     const settings = {
@@ -63,19 +67,6 @@ function suite(pair: Required<Pick<TestSheafOptions, 'queue' | 's3'>>) {
     return lines;
   }
 
-  /** What the manifest says of each file is what lies in the store. */
-  async function expectManifest(batch: BatchRow) {
-    const fileOf = (kind: string) => batch.results!.find((result) => result.kind === kind)!;
-    const manifest = JSON.parse((await sheaf.object(fileOf('manifest').key)).toString());
-    expect(manifest).toMatchObject({ batch: batch.id, counts: batch.counts });
-    for (const { kind, ...told } of manifest.files) {
-      const bytes = await sheaf.object(fileOf(kind).key);
-      expect(told).toMatchObject({ bytes: bytes.length, sha256: sha256(bytes) });
-    }
-    const kinds = manifest.files.map((it: { kind: string }) => it.kind);
-    expect(kinds).toEqual(expect.arrayContaining(['all', 'errors']));
-  }
-
   it('a good file is completed: every record once, in the table and in the results', async () => {
     const body = file(ids('good', RECORDS).map(learner));
     const batch = await sheaf.run(body, { hash: sha256(body) });
@@ -89,7 +80,31 @@ function suite(pair: Required<Pick<TestSheafOptions, 'queue' | 's3'>>) {
         attempts: 1,
       })),
     );
-    await expectManifest(batch);
+    await checkAccounting(batch);
+  });
+
+  it.each([
+    ['compressed CSV', 'zipped', (csv: string) => gzipSync(csv)],
+    ['a workbook', 'sheet', xlsxOf],
+  ])('%s is converted, and its results are a workbook too', async (_, prefix, made) => {
+    const bad = { 1: `${prefix}0,no-mail,,`, 2000: `${prefix}1999,,,1000` };
+    const body = made(mixed(prefix, RECORDS, bad));
+    const batch = await sheaf.run(body, {
+      hash: sha256(body),
+      on_invalid: 'skip',
+      results_format: ['ndjson', 'xlsx'],
+    });
+    expect(batch).toMatchObject({
+      status: 'completed',
+      counts: { total: RECORDS, succeeded: RECORDS - 2, failed: 2, skipped: 0, unprocessed: 0 },
+    });
+    const good = ids(prefix, RECORDS).filter((_, n) => !Object.hasOwn(bad, n + 1));
+    expect(await stored(prefix)).toEqual(good.sort());
+    await checkAccounting(batch);
+    const [all] = await sheets(batch, 'all');
+    expect([all!.rowCount, all!.getCell(2001, 1).value]).toEqual([RECORDS + 1, `${prefix}1999`]);
+    const [errors, report] = await sheets(batch, 'errors');
+    expect([errors!.rowCount, report!.name]).toEqual([3, 'Errors']);
   });
 
   it('a wrong hash ends in hash_mismatch and leaves no copy', async () => {
@@ -111,7 +126,7 @@ function suite(pair: Required<Pick<TestSheafOptions, 'queue' | 's3'>>) {
     ]);
     expect(await sheaf.lines(batch)).toHaveLength(500);
     expect(await stored('reject')).toEqual([]);
-    await expectManifest(batch);
+    await checkAccounting(batch);
   });
 
   it('bad records are skipped on request, and the others are processed', async () => {
@@ -124,7 +139,7 @@ function suite(pair: Required<Pick<TestSheafOptions, 'queue' | 's3'>>) {
     expect((await sheaf.lines(batch, 'errors')).map(({ record }) => record)).toEqual([1, 100, 450]);
     const good = ids('skip', 500).filter((_, n) => !Object.hasOwn(bad, n + 1));
     expect(await stored('skip')).toEqual(good.sort());
-    await expectManifest(batch);
+    await checkAccounting(batch);
   });
 
   it('an upload that was overwritten after the batch was made fails it', async () => {

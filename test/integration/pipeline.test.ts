@@ -48,15 +48,18 @@ describe('a good file', () => {
 
     expect(manifest).toMatchObject({ batch: batch.id, counts: batch.counts, operation: 'create_learner' });
     for (const entry of manifest.files) {
-      const stored = await sheaf.object(batch.results!.find((result) => result.kind === entry.kind)!.key);
+      const { kind, format } = entry;
+      const told = batch.results!.find((result) => result.kind === kind && result.format === format);
+      const stored = await sheaf.object(told!.key);
       expect(entry).toMatchObject({ sha256: sha256(stored), bytes: stored.length });
     }
-    expect(manifest.files.map((entry: { kind: string }) => entry.kind)).toEqual([
-      'all',
-      'succeeded',
-      'failed',
-      'errors',
-      'unprocessed',
+    expect(manifest.files.map((entry: { name: string }) => entry.name)).toEqual([
+      'all.ndjson',
+      'succeeded.ndjson',
+      'failed.ndjson',
+      'errors.ndjson',
+      'unprocessed.ndjson',
+      'unprocessed.csv',
     ]);
   });
 
@@ -219,7 +222,7 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
     ['a column without a name', 'learner_id,\na,b\n', 'file_header_empty', 1],
     ['a reserved name', 'learner_id,__proto__\na,b\n', 'file_header_reserved', 1],
     ['no column for a required field', 'id,email\na,b\nc,d\n', 'file_column_missing', 2],
-    ['a gzip file', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), 'file_not_supported', 0],
+    ['the beginning of a gzip file', Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), 'file_truncated', 0],
   ])('%s', async (_name, body, code, total) => {
     const batch = await rejected(body);
     expect(batch).toMatchObject({ status: 'validation_failed', statusReason: { code }, counts: { total } });
@@ -251,12 +254,31 @@ describe('a file that is wrong as a whole ends in validation_failed and says whe
     expect(line).toMatchObject({ record: 2, error: { code: 'nul_character', field: 'given_name' } });
   });
 
-  it('bytes that are not UTF-8', async () => {
-    const text = Buffer.from('learner_id,given_name\ne1,Ana\ne2,Andr\xe9\ne3,Eva\n', 'latin1');
+  it('bytes that are not UTF-8 in a file that is', async () => {
+    const text = Buffer.from('learner_id,given_name\ne1,\xc3\x84na\ne2,Andr\xe9\ne3,Eva\n', 'latin1');
     const batch = await rejected(text);
     expect(batch.statusReason).toMatchObject({ code: 'file_encoding', record: 2 });
     expect(batch.counts).toMatchObject({ total: 3, failed: 1, unprocessed: 2 });
     expect(await learners('e')).toBe(0);
+  });
+
+  it('bytes that stand for no character in the encoding that was stated: of a converted file no offset', async () => {
+    const text = Buffer.from('learner_id,given_name\nw1,Ana\nw2,\xe9\x81\nw3,"Eva\n', 'latin1');
+    const batch = await sheaf.run(text, { on_invalid: 'skip', format: { encoding: 'windows-1252' } });
+    const message = 'The byte 0x81 stands for no character in Windows-1252';
+    expect(await sheaf.lines(batch, 'failed')).toMatchObject([
+      { record: 2, error: { code: 'file_encoding', message } },
+      { record: 3, error: { code: 'file_unclosed_quote' } },
+    ]);
+    expect(batch.statusReason).not.toHaveProperty('offset');
+  });
+
+  it('half of a surrogate pair in UTF-16', async () => {
+    const text = '\ufefflearner_id,given_name\nh1,Ana\nh2,\ud83d\nh3,Eva\n';
+    const batch = await rejected(Buffer.from(text, 'utf16le'));
+    const message = 'The text holds half of a surrogate pair, which is no character';
+    expect(batch.statusReason).toEqual({ code: 'file_encoding', message, record: 2 });
+    expect(batch.counts).toMatchObject({ total: 3, failed: 1, unprocessed: 2 });
   });
 
   it('a mapping to a column that the file does not have', async () => {

@@ -13,6 +13,7 @@ import { createLearner } from '../../src/operations/training/create-learner.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { startSweeping } from '../../workers/sweep.ts';
 import { gate } from '../support/gate.ts';
+import { processed } from '../support/outcomes.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { GOOD_WAY, statuses } from '../support/statuses.ts';
 
@@ -119,9 +120,9 @@ async function advanceTo(stage: Stage): Promise<void> {
 async function claimAndDie(stage: Stage): Promise<void> {
   const { work } = sheaf.services;
   const claim =
-    stage === 'copy' || stage === 'write_results'
-      ? await work.claimBatch(stage, KNOWN)
-      : await (await work.openSession()).claim(stage, KNOWN);
+    stage === 'validate' || stage === 'process'
+      ? await (await work.openSession()).claim(stage, KNOWN)
+      : await work.claimBatch(stage, KNOWN);
   expect(claim).not.toBeNull();
   await expire();
 }
@@ -226,7 +227,7 @@ describe('a worker that died', () => {
     const settling = session.settleProcessing(claim!, async (sql) => {
       await sql`insert into learners (account_id, learner_id) values (${claim!.accountId}, ${'r1'})`;
       await frozen.wait();
-      return { succeeded: 3, failed: 0, part: 'parts/never' };
+      return processed({ succeeded: 3 }, 'parts/never');
     });
     const outcome = expect(settling).rejects.toBeInstanceOf(RetryableFault);
     await frozen.arrived;

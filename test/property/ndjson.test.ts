@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { parse as losslessParse } from 'lossless-json';
 import { describe, expect, test } from 'vitest';
 import type { ChunkLimits } from '../../src/core/chunk.ts';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import type { JsonObject } from '../../src/core/json-record.ts';
 import { csvDescription, type InputDescription } from '../../src/formats/description.ts';
+import { HEAD_BYTES } from '../../src/formats/detect/head.ts';
 import { type FileIndex, FileIndexer } from '../../src/formats/index-pass.ts';
 import { parseChunk, type Row, recordSlices } from '../../src/formats/parse-chunk.ts';
-import { SNIFFED_BYTES } from '../../src/formats/sniff.ts';
 
 const ROOMY: ChunkLimits = { records: 5000, bytes: 1 << 20, recordBytes: 1 << 20, cellBytes: 1 << 20 };
 const RESERVED = ['__proto__', 'constructor', 'prototype'];
@@ -16,11 +17,12 @@ const RESERVED = ['__proto__', 'constructor', 'prototype'];
  * The indexer holds its first bytes back to tell what the file is, and so joins the pieces they come in. After a first
  * record of as many it sees the pieces of what follows as they were cut.
  */
-const LONG_RECORD = { first: 'x'.repeat(SNIFFED_BYTES) };
+const LONG_RECORD = { first: 'x'.repeat(HEAD_BYTES) };
 
 /** Pushes the file cut at `cuts`, always from the same memory, as a reader with one buffer would. */
 function indexed(file: Buffer, cuts: readonly number[], limits: ChunkLimits): FileIndex {
-  const indexer = new FileIndexer({ limits });
+  const format = { ...UNSTATED, encoding: 'utf-8' } as const;
+  const indexer = new FileIndexer({ limits, format, known: new Set() });
   const memory = Buffer.alloc(file.length);
   const edges = [0, ...cuts.map((cut) => cut % (file.length + 1)).sort((a, b) => a - b), file.length];
   for (const [index, edge] of edges.entries()) {
@@ -32,11 +34,11 @@ function indexed(file: Buffer, cuts: readonly number[], limits: ChunkLimits): Fi
   return indexer.finish();
 }
 
-function descriptionOf({ format, bom, columns }: FileIndex): InputDescription {
+function descriptionOf({ layout, columns }: FileIndex): InputDescription {
   const shown = (columns ?? ['']).map((name) => ({ name, field: null }));
-  return format === 'ndjson'
-    ? { format, encoding: 'utf-8', bom, columns: shown, mapping: {} }
-    : csvDescription({ bom, columns: shown });
+  return layout?.format === 'ndjson'
+    ? { ...layout, columns: shown, mapping: {}, values: UNSTATED.values }
+    : csvDescription({ bom: false, columns: shown, ...(layout?.format === 'csv' && layout) });
 }
 
 function rowsOf(file: Buffer, index: FileIndex): Row[][] {
@@ -131,7 +133,8 @@ describe('any list of objects', () => {
           const index = indexed(file, cuts, limits);
 
           expect(index.fault).toBeUndefined();
-          expect(index).toMatchObject({ format: 'ndjson', columns: ['first'], records: lines.length, bom });
+          expect(index).toMatchObject({ columns: ['first'], records: lines.length });
+          expect(index.layout).toMatchObject({ format: 'ndjson', bom });
           const rows = rowsOf(file, index);
           expect(rows.flat().map((row) => row.value ?? row.fault)).toEqual(
             lines.map((line) => JSON.parse(line)),
@@ -270,7 +273,8 @@ describe('a damaged file', () => {
           const lines = first + objects.map((value) => `${JSON.stringify(value)}\n`).join('');
           const file = damaged(Buffer.from(lines), hits, first.length);
           const index = indexed(file, cuts, limits);
-          expect(index).toMatchObject({ format: 'ndjson', sha256: sha256(file), bytes: file.length });
+          expect(index).toMatchObject({ sha256: sha256(file), bytes: file.length });
+          expect(index.layout?.format).toBe('ndjson');
           expect(index).toEqual(indexed(file, [], limits));
 
           const expected = linesByTheBook(file, 0);
@@ -315,10 +319,12 @@ describe('a damaged file', () => {
         const file = damaged(Buffer.from(text), hits, 0);
         const index = indexed(file, cuts, limits);
         expect(index).toEqual(indexed(file, [], limits));
-        expect(index.format === null).toBe(index.fault?.code === 'file_not_supported');
+        expect(index.layout === null).toBe(
+          index.conversion !== null || index.fault?.code === 'file_not_supported',
+        );
         const counts = index.chunks.map((chunk) => chunk.records);
         expect(counts.reduce((sum, count) => sum + count, 0)).toBe(index.records);
-        if (index.records === 0) expect(index.fault).toBeDefined();
+        if (index.records === 0) expect(index.fault ?? index.conversion).toBeTruthy();
         expect(rowsOf(file, index).map((rows) => rows.length)).toEqual(counts);
         expect(slicesOf(file, index).map((slices) => slices.length)).toEqual(counts);
       }),

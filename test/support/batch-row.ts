@@ -1,3 +1,4 @@
+import { UNSTATED } from '../../src/core/file-format.ts';
 import { newBatchRow } from '../../src/engine/new-batch-row.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 
@@ -16,6 +17,7 @@ export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchR
       metadata: {},
       settings: {},
       mapping: {},
+      format: UNSTATED,
       onInvalid: 'reject',
       dryRun: false,
       stopAfter: null,

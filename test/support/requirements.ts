@@ -10,6 +10,7 @@ const PARTS: Record<string, string> = {
   TEST_S3_ENDPOINT: 'the object store on another S3 server, and all that runs on it',
   TEST_AWS_CLI: 'the embedded S3 server with the AWS command line',
   TEST_CURL: 'the embedded S3 server with curl',
+  TEST_SOFFICE: 'workbooks that LibreOffice saves',
 };
 
 /** One line for each part that this run leaves out. */

@@ -51,7 +51,10 @@ test('a batch is created from an upload, and answered as it will be shown', asyn
     expires_after: 2_592_000,
     failed_from: null,
     resumable: false,
+    format: {},
     read: null,
+    error_codes: {},
+    first_errors: [],
     results_ready: false,
     expires_ts: null,
     deletion_requested: false,
@@ -72,7 +75,7 @@ test.each([
       execution: 'serial',
       custom_id: 'Personnel number',
       priority: -100,
-      results_format: ['csv', 'ndjson'],
+      results_format: ['xlsx', 'csv', 'ndjson'],
       expires_after: 60,
     },
     {},
@@ -215,15 +218,18 @@ describe('results', () => {
     resultsReady: true,
     results: [file('all', 'ndjson'), file('errors', 'ndjson'), file('manifest', 'json')],
   };
-  const writtenTwice: Partial<BatchRow> = {
+  /** The unprocessed records could not be written as XLSX. */
+  const writtenThrice: Partial<BatchRow> = {
     status: 'cancelled',
     resultsReady: true,
-    resultsFormats: ['csv', 'ndjson'],
+    resultsFormats: ['csv', 'ndjson', 'xlsx'],
     results: [
       file('all', 'csv'),
       file('all', 'ndjson'),
+      file('all', 'xlsx'),
       file('errors', 'ndjson'),
       file('unprocessed', 'csv'),
+      file('unprocessed', 'ndjson'),
       file('manifest', 'json'),
     ],
   };
@@ -256,15 +262,16 @@ describe('results', () => {
 
   test.each([
     ['csv', ['all csv', 'unprocessed csv', 'manifest json']],
-    ['ndjson', ['all ndjson', 'errors ndjson', 'unprocessed csv', 'manifest json']],
+    ['ndjson', ['all ndjson', 'errors ndjson', 'unprocessed ndjson', 'manifest json']],
+    ['xlsx', ['all xlsx', 'unprocessed csv', 'unprocessed ndjson', 'manifest json']],
   ])('of a batch with several formats, %s', async (format, expected) => {
-    const id = await someBatch(world, writtenTwice);
+    const id = await someBatch(world, writtenThrice);
     const { files } = (await world.get(`/batches/${id}/results?format=${format}`)).json();
     expect(files.map((one: ResultFile) => `${one.kind} ${one.format}`)).toEqual(expected);
   });
 
-  test('the unprocessed records have the format of the input, which is no choice', async () => {
-    const id = await someBatch(world, { ...writtenTwice, resultsFormats: ['ndjson'] });
+  test('the unprocessed records come in the format of the input too, which is no choice', async () => {
+    const id = await someBatch(world, { ...writtenThrice, resultsFormats: ['ndjson'] });
     const response = await world.get(`/batches/${id}/results?format=csv`);
     expect(response.json()).toMatchObject({ status: 404, code: 'format_not_written' });
   });

@@ -35,6 +35,7 @@ export const SETTINGS: ApiServices['settings'] = {
   recordBytes: 8_388_608,
   cellBytes: 1_048_576,
   fileBytes: 1_000_000,
+  unpackedBytes: 10_000_000,
   leaseSeconds: 30,
   maxAttempts: 3,
   uploadKeepSeconds: 86_400,

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guardRoutes } from '../../src/api/plugins/access.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { csvDescription } from '../../src/formats/description.ts';
 import { apiInMemory, someBatch, type World } from './api-memory.ts';
 
@@ -166,7 +167,20 @@ describe('the schemas', () => {
 
   test('hold for what is answered', async () => {
     const check = checker();
-    const read = csvDescription({ bom: false, columns: [{ name: 'x', field: null }] });
+    const columns = [{ name: 'x', field: 'age' }];
+    const read = csvDescription({ bom: false, columns });
+    const sheet: BatchRow['read'] = {
+      ...{ format: 'xlsx', sheet: 'x', dateSystem: 1904, headerRow: 0, marked: true },
+      ...{ compression: 'gzip', encoding: 'utf-8', bom: false, columns, values: read.values },
+    };
+    const first = {
+      record: 2,
+      code: 'required',
+      message: 'must be given',
+      field: 'age',
+      column: 'x',
+      value: '',
+    };
     const results = [
       { kind: 'all', format: 'ndjson', key: 'k', bytes: 1, sha256: 'ab'.repeat(32), records: 1 } as const,
     ];
@@ -177,7 +191,14 @@ describe('the schemas', () => {
       read,
       results,
       resultsReady: true,
+      failures: { codes: { required: 2 }, first: [first, { record: 3, code: 'a', message: 'b' }] },
+      coerced: { x: { blank: 1, number: 2, boolean: 3, date: 4, date_time: 5, text: 6 } },
     });
+    const workbook = await someBatch(world, {
+      read: sheet,
+      format: { type: 'xlsx', sheet: 'x', headerRow: 0, values: { ...read.values, thousands: '\u202f' } },
+    });
+    const converting = await someBatch(world, { status: 'copied', converting: true });
     const running = await someBatch(world, {
       status: 'processing',
       counts: { total: 10, succeeded: 5, failed: 0, skipped: 0, unprocessed: 5 },
@@ -197,9 +218,11 @@ describe('the schemas', () => {
         `/batches/${optional}`,
         `/batches/${ended}`,
         `/batches/${running}`,
+        `/batches/${workbook}`,
+        `/batches/${converting}`,
         `/batches/${await someBatch(world)}`,
       ],
-      BatchPage: ['/batches?limit=1'],
+      BatchPage: ['/batches?limit=100'],
       ResultFiles: [`/batches/${ended}/results`],
       Operation: ['/operations/add_person'],
       OperationPage: ['/operations'],

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { expect, test } from 'vitest';
-import { firstInvalidByte, invalidUtf8Message } from '../../src/formats/encoding.ts';
+import { encodingFault, encodingMessage, firstInvalidByte } from '../../src/formats/encoding.ts';
+
+const utf8Message = (bytes: Buffer, at: number) => encodingMessage(bytes, at, 'utf-8');
 
 test('agrees with Node on all sequences of a lead byte and three more', () => {
   const edges = [0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xf4, 0xff];
@@ -31,6 +33,36 @@ test.each([
 });
 
 test('says Windows-1252 only where every byte has a character in it', () => {
-  expect(invalidUtf8Message(Buffer.from([0x93, 0x61, 0x94]), 0)).toMatch(/0x93.*Windows-1252/);
-  expect(invalidUtf8Message(Buffer.from([0x81, 0x61]), 0)).not.toMatch(/Windows/);
+  expect(utf8Message(Buffer.from([0x93, 0x61, 0x94]), 0)).toMatch(/0x93.*Windows-1252/);
+  expect(utf8Message(Buffer.from([0x81, 0x61]), 0)).not.toMatch(/Windows/);
 });
+
+test('says where half of a surrogate pair was written as if it were a character', () => {
+  expect(utf8Message(Buffer.from([0x61, 0xed, 0xa0, 0x80]), 1)).toMatch(/half of a surrogate pair/);
+  expect(utf8Message(Buffer.from([0xed, 0xa0]), 0)).toMatch(/0xED/);
+  expect(utf8Message(Buffer.from([0xed, 0x9f]), 0)).toMatch(/0xED/);
+});
+
+test.each([0x81, 0x8d, 0x8f, 0x90, 0x9d])('the byte %i is told as what it was in Windows-1252', (byte) => {
+  const record = Buffer.from([0xc3, 0xad, byte, 0x61, byte]);
+  expect(encodingFault(record, { record: 3, offset: 100, encoding: 'windows-1252' })).toEqual({
+    code: 'file_encoding',
+    message: `The byte 0x${byte.toString(16).toUpperCase()} stands for no character in Windows-1252`,
+    record: 3,
+    offset: 102,
+  });
+  expect(encodingFault(record, { record: 3, offset: 100 }).message).toMatch(/is not valid UTF-8 here/);
+});
+
+test.each(['utf-16le', 'utf-16be'] as const)(
+  'half of a surrogate pair is told as what it was in %s',
+  (order) => {
+    for (const half of [
+      [0xed, 0xa0, 0x80],
+      [0xed, 0xbf, 0xbf],
+    ]) {
+      const fault = encodingFault(Buffer.from([0x61, ...half]), { record: 1, offset: 0, encoding: order });
+      expect(fault.message).toBe('The text holds half of a surrogate pair, which is no character');
+    }
+  },
+);

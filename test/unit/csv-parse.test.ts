@@ -127,6 +127,17 @@ describe('values', () => {
   });
 });
 
+test('a table of ours: what was neutralised is undone in every cell', () => {
+  const chunk = `'=1+1,"'-x"\n'a,''b\n"''=""",\n1,2,3\n`;
+  expect(cells(chunk, { marked: true })).toEqual([
+    ['=1+1', '-x'],
+    ["'a", "''b"],
+    [`'="`, ''],
+    'cells_too_many',
+  ]);
+  expect(cells(chunk)[0]).toEqual(["'=1+1", "'-x"]);
+});
+
 describe('faults', () => {
   test('the number of cells', () => {
     expect(parse('1\n2,3\n4,5,6\n"7"\n').map((row) => row.fault)).toEqual([
@@ -204,7 +215,9 @@ describe('encoding', () => {
   test('damaged UTF-8 is not taken for Windows-1252', () => {
     const [row] = parse(Buffer.concat([Buffer.from('é,'), Buffer.from([0xe6, 0xbc, 0x0a])]));
     expect(row?.fault).toMatchObject({ code: 'file_encoding', offset: 1003 });
-    expect(row?.fault?.message).toBe('The byte 0xE6 is not valid UTF-8 here; save the file as UTF-8');
+    expect(row?.fault?.message).toBe(
+      'The byte 0xE6 is not valid UTF-8 here; save the file as UTF-8, or state its encoding as `format.encoding`',
+    );
   });
 
   test('the rules for quotes hold between damaged records', () => {

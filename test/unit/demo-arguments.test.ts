@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEMO_HELP, parseDemoArguments, UsageError } from '../../src/cli/demo-arguments.ts';
 import { checkFile, resultsDirectory, shownPath, whereFrom } from '../../src/cli/demo-file.ts';
+import { typedFormat } from '../../src/cli/typed-format.ts';
 import { typedSettings } from '../../src/cli/typed-settings.ts';
 
 const words = (line: string) => line.split(' ').filter((word) => word !== '');
@@ -14,6 +15,7 @@ describe('arguments', () => {
       file: null,
       operation: null,
       mapping: {},
+      format: {},
       settings: {},
       onInvalid: 'skip',
       keep: false,
@@ -22,12 +24,17 @@ describe('arguments', () => {
 
   test('all of them', () => {
     const line = '--keep people.csv --operation create_learner --map Mail=email --map=Id=learner_id';
+    const format = '--format delimiter=; --format dates=DD.MM.YYYY --format sheet= --format dates=M/D/YYYY';
     expect(
-      parseDemoArguments([...words(line), '--set', 'on_duplicate=update', '--on-invalid', 'reject']),
+      parseDemoArguments([
+        ...words(`${line} ${format}`),
+        ...['--set', 'on_duplicate=update', '--on-invalid', 'reject'],
+      ]),
     ).toEqual({
       file: 'people.csv',
       operation: 'create_learner',
       mapping: { Mail: 'email', Id: 'learner_id' },
+      format: { delimiter: ';', dates: ['DD.MM.YYYY', 'M/D/YYYY'], sheet: '' },
       settings: { on_duplicate: 'update' },
       onInvalid: 'reject',
       keep: true,
@@ -61,7 +68,11 @@ describe('arguments', () => {
     ['f --map Mail=', 'COLUMN=FIELD'],
     ['f --map Mail=email --map Mail=phone', '--map names "Mail" twice'],
     ['f --set a=1 --set a=1', '--set names "a" twice'],
-    ['f --set update', 'KEY=VALUE'],
+    ['f --set update', '--set takes KEY=VALUE, for example --set on_duplicate=update, not "update"'],
+    ['f --format xlsx', '--format takes KEY=VALUE, for example --format decimal=,, not "xlsx"'],
+    ['f --format =csv', 'KEY=VALUE'],
+    ['f --format type=csv --format type=csv', '--format names "type" twice'],
+    ['--format type=csv', 'name it first'],
     ['f --set =update', 'KEY=VALUE'],
     ['f --on-invalid maybe', 'reject or skip'],
     ['a.csv b.csv', 'one file at a time, not "a.csv" and "b.csv"'],
@@ -77,7 +88,7 @@ describe('arguments', () => {
 
   test('the help fits a terminal and names every option', () => {
     for (const line of DEMO_HELP.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
-    for (const option of ['operation', 'map', 'set', 'on-invalid', 'keep', 'help']) {
+    for (const option of ['operation', 'map', 'format', 'set', 'on-invalid', 'keep', 'help']) {
       expect(DEMO_HELP).toContain(`--${option}`);
     }
   });
@@ -109,6 +120,19 @@ describe('settings of the operation', () => {
     const written = { most: 'many', share: '', loud: 'yes', days: '[', unknown: '1', constructor: '1' };
     expect(typedSettings(written, schema)).toEqual(written);
     expect(typedSettings({ a: '1' }, undefined)).toEqual({ a: '1' });
+  });
+});
+
+describe('the format of the file', () => {
+  test('gets the types of the API', () => {
+    const written = { header_row: '3', delimiter: '\\t', quote: "'", decimal: ',', dates: ['DD.MM.YYYY'] };
+    expect(typedFormat(written)).toEqual({ ...written, header_row: 3, delimiter: '\t' });
+  });
+
+  test('what does not fit stays as it is, for the API to refuse', () => {
+    const written = { header_row: 'third', delimiter: 'tab', sheet: '\\t', constructor: '1' };
+    expect(typedFormat(written)).toEqual(written);
+    expect(typedFormat({ header_row: '-1' })).toEqual({ header_row: '-1' });
   });
 });
 

@@ -73,6 +73,7 @@ async function run(options: Partial<DemoRun> = {}) {
       file: 'people.csv',
       operation: 'create_learner',
       mapping: { Id: 'learner_id' },
+      format: { delimiter: ',', header_row: '1' },
       settings: { most: '5' },
       onInvalid: 'skip',
       keep: false,
@@ -99,6 +100,7 @@ describe('the demo as a client', () => {
       operation: 'create_learner',
       hash,
       mapping: { Id: 'learner_id' },
+      format: { delimiter: ',', header_row: 1 },
       on_invalid: 'skip',
       settings: { most: 5 },
     });

@@ -182,6 +182,23 @@ describe('what of a batch is over', () => {
     expect(endedStages(batchAt(statuses, null), 9)).toEqual([expect.objectContaining({ label, amount })]);
   });
 
+  test.each<[string, Partial<NonNullable<Batch['read']>>, boolean]>([
+    ['UTF-8 text', {}, false],
+    ['NDJSON', { format: 'ndjson' }, false],
+    ['a JSON array', { format: 'json' }, true],
+    ['a workbook', { format: 'xlsx' }, true],
+    ['what is gzipped', { compression: 'gzip' }, true],
+    ['another encoding', { encoding: 'utf-16le' }, true],
+    ['lone CRs', { line_end: 'cr' }, true],
+  ])('the conversion of %s', (_, change, converted) => {
+    const batch = batchAt(LIFE, null);
+    const stages = endedStages({ ...batch, read: { ...batch.read!, ...change } }, 12_000_000);
+    const conversion = stages.find(({ label }) => label === 'convert');
+    expect(conversion?.amount).toBe(converted ? 12_000_000 : undefined);
+    expect(stages).toHaveLength(converted ? 5 : 4);
+    expect(endedStages({ ...batch, read: null }, 1)).toHaveLength(4);
+  });
+
   test('a clock that went back gives no negative time', () => {
     const [stage] = endedStages(
       batchAt(
@@ -203,6 +220,24 @@ describe('what a batch is at', () => {
     expect(runningStage(batch)).toEqual({
       label: 'process',
       unit: 'records',
+      done: 5,
+      of: 10,
+      perSecond: 2,
+      secondsLeft: [2, 3],
+    });
+  });
+
+  test('the conversion, which counts bytes before there are records', () => {
+    const progress = {
+      unit: 'bytes' as const,
+      done: 5,
+      of: 10,
+      per_second: 2,
+      seconds_left: [2, 3] as [2, 3],
+    };
+    expect(runningStage(batchAt(LIFE.slice(0, 3), progress))).toEqual({
+      label: 'convert',
+      unit: 'bytes',
       done: 5,
       of: 10,
       perSecond: 2,

@@ -16,6 +16,7 @@ import {
   wrapped,
 } from '../../src/cli/format.ts';
 import { NO_COLOURS } from '../../src/cli/paint.ts';
+import { readInWords } from '../../src/cli/read-in-words.ts';
 import { inWords, summaryLines } from '../../src/cli/summary.ts';
 
 describe('numbers', () => {
@@ -155,6 +156,26 @@ describe('errors in plain words', () => {
   });
 });
 
+describe('as what a file was read', () => {
+  const csv = (batchExample as unknown as Batch).read!;
+  const { format: _format, delimiter: _delimiter, line_end: _end, header_row: _row, ...rest } = csv;
+
+  test.each<[NonNullable<Batch['read']>, string]>([
+    [{ ...csv, encoding: 'windows-1252' }, 'CSV in windows-1252, delimiter ";"'],
+    [{ ...csv, delimiter: '\t', header_row: 3 }, 'CSV in utf-8, delimiter "\\t", header in row 3'],
+    [{ ...csv, delimiter: ',', header_row: 0 }, 'CSV in utf-8, delimiter ",", no header'],
+    [{ ...csv, compression: 'gzip' }, 'CSV in utf-8, gzipped, delimiter ";"'],
+    [{ ...rest, format: 'ndjson' }, 'NDJSON in utf-8'],
+    [{ ...rest, format: 'json', encoding: 'utf-16be' }, 'a JSON array in utf-16be'],
+    [
+      { ...rest, format: 'xlsx', sheet: 'A\u001b[2J', header_row: 2 },
+      'XLSX, sheet "A\\u001b[2J", header in row 2',
+    ],
+  ])('%j', (read, words) => {
+    expect(readInWords(read)).toBe(words);
+  });
+});
+
 describe('the summary', () => {
   const completed: Batch = {
     ...(batchExample as unknown as Batch),
@@ -182,6 +203,7 @@ describe('the summary', () => {
     expect(summaryLines({ batch: completed, failures, files }, 100, NO_COLOURS)).toEqual([
       '',
       '  completed: 100,000 records in 4.0 s, 25,000/s from the request to the results',
+      '  read as CSV in utf-8, delimiter ";"',
       '',
       '  records     100,000',
       '  succeeded    99,683',
@@ -225,6 +247,7 @@ describe('the summary', () => {
     expect(lines.slice(1)).toEqual([
       '  validation_failed after 4.0 s',
       '  file_unclosed_quote: A quote is never closed (record 7, byte 12,345)',
+      '  read as CSV in utf-8, delimiter ";"',
       '',
       '  records      7',
       '  succeeded    0',
@@ -240,6 +263,7 @@ describe('the summary', () => {
       ...completed,
       status: 'hash_mismatch',
       status_reason: reason,
+      read: null,
       counts: { ...completed.counts, total: null },
     };
     expect(summaryLines({ batch, failures: { codes: [] }, files: [] }, 100, NO_COLOURS)).toEqual([

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ChunkLimits } from '../../src/core/chunk.ts';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import { type FileIndex, FileIndexer } from '../../src/formats/index-pass.ts';
 import { NdjsonIndexer } from '../../src/formats/ndjson/index-pass.ts';
 
@@ -8,7 +9,8 @@ const LIMITS: ChunkLimits = { records: 1000, bytes: 1 << 20, recordBytes: 1 << 2
 
 function index(file: string | Buffer, limits: Partial<ChunkLimits> = {}, pieceBytes = 1 << 16): FileIndex {
   const bytes = Buffer.from(file);
-  const indexer = new FileIndexer({ limits: { ...LIMITS, ...limits } });
+  const format = { ...UNSTATED, encoding: 'utf-8' } as const;
+  const indexer = new FileIndexer({ limits: { ...LIMITS, ...limits }, format, known: new Set() });
   for (let at = 0; at < bytes.length; at += pieceBytes) indexer.push(bytes.subarray(at, at + pieceBytes));
   return indexer.finish();
 }
@@ -43,7 +45,8 @@ describe('records', () => {
     ['a line separator of Unicode ends no line', '{"a":"\u2028"}\n{"a":"\u0085"}\n', 2],
     ['a quote is nothing special', '{"a":"\n"}\n', 2],
   ])('%s', (_, file, records) => {
-    expect(index(file)).toMatchObject({ format: 'ndjson', records, bom: false, sha256: sha256(file) });
+    const layout = { format: 'ndjson', bom: false };
+    expect(index(file)).toMatchObject({ layout, records, marked: false, sha256: sha256(file) });
     expect(index(file).fault).toBeUndefined();
     for (const pieceBytes of [1, 2, 3, 1 << 16])
       expect(scanned(file, {}, pieceBytes)).toMatchObject({ records });
@@ -52,13 +55,20 @@ describe('records', () => {
   test('a byte order mark is told and is no part of the first record', () => {
     for (const pieceBytes of [1, 1 << 16]) {
       expect(index('\uFEFF{"a":1}\n', {}, pieceBytes)).toMatchObject({
-        format: 'ndjson',
-        bom: true,
+        layout: { format: 'ndjson', bom: true },
         columns: ['a'],
         chunks: [{ start: 3, end: 11, sha256: sha256('{"a":1}\n') }],
       });
     }
   });
+});
+
+test.each([
+  ['', 'The file is empty'],
+  ['\n \r\n', 'The file holds only blank lines'],
+])('no records: %j', (file, message) => {
+  const fault = { code: 'file_no_records', message };
+  expect(scanned(file, {}, 1)).toEqual({ columns: null, marked: false, records: 0, chunks: [], fault });
 });
 
 describe('columns', () => {
@@ -79,7 +89,7 @@ describe('columns', () => {
     ['no UTF-8', Buffer.from('{"é":1}\n', 'latin1')],
   ])('are not known when the first record cannot be read: %s', (_, file) => {
     const found = index(file, { recordBytes: 100 });
-    expect(found).toMatchObject({ format: 'ndjson', columns: null });
+    expect(found).toMatchObject({ layout: { format: 'ndjson' }, columns: null });
     expect(found.fault).toBeUndefined();
   });
 
@@ -109,10 +119,10 @@ describe('chunks', () => {
     });
   });
 
-  test('have fewer records where the first has many keys', () => {
+  test('have no fewer records where the first has many keys', () => {
     const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`k${n}`, n])));
     const found = index(`${wide}\n${'{}\n'.repeat(1099)}`, { records: 1000 });
-    expect(found.chunks.map((chunk) => chunk.records)).toEqual([500, 500, 100]);
+    expect(found.chunks.map((chunk) => chunk.records)).toEqual([1000, 100]);
   });
 
   test('close with the record that reaches the bytes', () => {

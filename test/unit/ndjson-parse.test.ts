@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { malformed } from '../../src/formats/ndjson/malformed.ts';
 import { parseNdjsonChunk } from '../../src/formats/ndjson/parse.ts';
 
 function parse(chunk: string | Buffer, cellBytes = 1 << 20) {
@@ -37,44 +38,44 @@ describe('faults spoil their own record only', () => {
     [
       '{"a":1',
       'json_malformed',
-      "The line is not JSON: Quoted object key or end of object '}' expected but reached end of input at character 7",
+      "The record is not JSON: Quoted object key or end of object '}' expected but reached end of input at character 7",
     ],
     [
       '{"a":1 2}',
       'json_malformed',
-      "The line is not JSON: Comma ',' expected after value but got '2' at character 8",
+      "The record is not JSON: Comma ',' expected after value but got '2' at character 8",
     ],
     [
       '{"a":1,}',
       'json_malformed',
-      "The line is not JSON: Quoted object key expected but got '}' at character 8",
+      "The record is not JSON: Quoted object key expected but got '}' at character 8",
     ],
     [
       "{'a':1}",
       'json_malformed',
-      "The line is not JSON: Quoted object key expected but got ''' at character 2",
+      "The record is not JSON: Quoted object key expected but got ''' at character 2",
     ],
     [
       '{"a":01}',
       'json_malformed',
-      "The line is not JSON: Comma ',' expected after value but got '1' at character 7",
+      "The record is not JSON: Comma ',' expected after value but got '1' at character 7",
     ],
-    ['{"a":NaN}', 'json_malformed', "The line is not JSON: Object value expected after ':' at character 6"],
+    ['{"a":NaN}', 'json_malformed', "The record is not JSON: Object value expected after ':' at character 6"],
     [
       '{"a":1}{"a":2}',
       'json_malformed',
-      "The line is not JSON: Expected end of input but got '{' at character 8",
+      "The record is not JSON: Expected end of input but got '{' at character 8",
     ],
-    ['{"a":"\0"}', 'json_malformed', "The line is not JSON: Invalid character '\\u0000' at character 7"],
-    ['{"a":🦊}', 'json_malformed', "The line is not JSON: Object value expected after ':' at character 6"],
+    ['{"a":"\0"}', 'json_malformed', "The record is not JSON: Invalid character '\\u0000' at character 7"],
+    ['{"a":🦊}', 'json_malformed', "The record is not JSON: Object value expected after ':' at character 6"],
     ['\uFEFF{"a":1}', 'json_malformed', /is not JSON.*at character 1$/],
     ['nonsense', 'json_malformed', /is not JSON.*at character 1$/],
     ['}', 'json_malformed', /is not JSON.*at character 1$/],
-    ['[1,2]', 'json_not_object', 'The line holds an array; a record is an object in braces'],
-    ['"text"', 'json_not_object', 'The line holds a string; a record is an object in braces'],
-    ['12', 'json_not_object', 'The line holds a number; a record is an object in braces'],
-    ['true', 'json_not_object', 'The line holds a boolean; a record is an object in braces'],
-    ['null', 'json_not_object', 'The line holds null; a record is an object in braces'],
+    ['[1,2]', 'json_not_object', 'The record is an array; it has to be an object in braces'],
+    ['"text"', 'json_not_object', 'The record is a string; it has to be an object in braces'],
+    ['12', 'json_not_object', 'The record is a number; it has to be an object in braces'],
+    ['true', 'json_not_object', 'The record is a boolean; it has to be an object in braces'],
+    ['null', 'json_not_object', 'The record is null; it has to be an object in braces'],
     [
       '{"a":1,"a":1}',
       'json_key_repeated',
@@ -140,7 +141,7 @@ describe('faults spoil their own record only', () => {
   test('in a line too long to be searched the parser’s own words stand', () => {
     const [row] = parse(`{"a":"${'x'.repeat(100_000)}",}`);
     expect(row?.fault).toMatchObject({ code: 'json_malformed' });
-    expect(row?.fault?.message).toMatch(/^The line is not JSON: .{5,200}$/);
+    expect(row?.fault?.message).toMatch(/^The record is not JSON: .{5,200}$/);
   });
 
   test('a line with a byte of Windows-1252 is told; the others are read', () => {
@@ -197,4 +198,16 @@ describe('numbers as they are written', () => {
     expect(row.literal(['b', 'c', '0'])).toBe('-1.50');
     expect(row.literal(['b', 'c', '2', 'd'])).toBe('3.00');
   });
+});
+
+test('how deep a record is that is no JSON is looked at no further than needed', () => {
+  const looked = vi.spyOn(String.prototype, 'charCodeAt');
+  const { code } = malformed('['.repeat(100_000), new Error('any'));
+  const times = looked.mock.calls.length;
+  looked.mockRestore();
+  expect(code).toBe('json_too_deep');
+  expect(times).toBeLessThan(1000);
+  expect(malformed(`${'[]'.repeat(40)}"${'['.repeat(40)}`, new Error('any')).code).toBe('json_malformed');
+  expect(malformed(`${'[{'.repeat(16)}x`, new Error('any')).code).toBe('json_malformed');
+  expect(malformed(`${'[{'.repeat(16)}[${']}'.repeat(40)}`, new Error('any')).code).toBe('json_too_deep');
 });

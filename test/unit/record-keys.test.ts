@@ -264,6 +264,54 @@ describe('values', () => {
     expect(reader.read(record('{"id":"y"}'))).toEqual({ input: { id: 'y' }, errors: [] });
   });
 
+  test('what was coerced is counted by key path and rule', () => {
+    const dated = operationOf(
+      Type.Object(
+        {
+          id: Type.String(),
+          score: Type.Optional(Type.Number()),
+          active: Type.Optional(Type.Boolean()),
+          address: Type.Optional(
+            Type.Object({ since: Type.Optional(Type.String({ format: 'date' })) }, closed),
+          ),
+        },
+        closed,
+      ),
+    );
+    const values = { decimal: ',', thousands: null, dates: ['YYYYMMDD'], timeZone: null } as const;
+    const reader = new RecordReader(dated, { ...bindKeys([], { Nr: 'id' }, dated), values });
+    const lines = [
+      '{"Nr":7,"score":1.5,"active":true,"address":{"since":"2024-02-29"},"other":null}',
+      '{"Nr":"7","score":"1,5","active":"TRUE","address":{"since":20240229}}',
+      '{"Nr":1.10,"score":null,"active":"","address.since":"20240228"}',
+      '{"Nr":null,"score":"1.5","active":1,"address":null}',
+    ];
+    expect(lines.map((line) => reader.read(record(line)).input)).toEqual([
+      { id: '7', score: 1.5, active: true, address: { since: '2024-02-29' } },
+      { id: '7', score: 1.5, active: true, address: { since: '2024-02-29' } },
+      { id: '1.10', address: { since: '2024-02-28' } },
+      null,
+    ]);
+    expect(reader.coerced).toEqual({
+      Nr: { text: 2, blank: 1 },
+      score: { number: 1, blank: 1 },
+      active: { boolean: 1, blank: 1 },
+      'address.since': { date: 2 },
+    });
+  });
+
+  test('a number of JSON has a point before decimals, whatever texts have', () => {
+    const values = { decimal: ',', thousands: '.', dates: [], timeZone: null } as const;
+    const reader = new RecordReader(person, { ...bindKeys([], {}, person), values });
+    expect(reader.read(record('{"id":"x","score":1.234}')).input).toEqual({ id: 'x', score: 1.234 });
+    expect(reader.read(record('{"id":"x","score":1.2340,"name":1e999}')).input).toEqual({
+      id: 'x',
+      score: 1.234,
+      name: '1e999',
+    });
+    expect(reader.read(record('{"id":"x","score":"1.234"}')).input).toEqual({ id: 'x', score: 1234 });
+  });
+
   test('columnOf tells what the file calls a field', () => {
     const reader = new RecordReader(person, bindKeys(['id'], { 'kunde.nr': 'id' }, person));
     expect(reader.columnOf('id')).toBe('kunde.nr');

@@ -85,13 +85,57 @@ describe('bindColumns', () => {
     });
   });
 
-  test.each(['Nr;name', 'Nr\tname'])('one column with another delimiter in its name: %j', (name) => {
-    expect(bindColumns([name], {}, person)).toMatchObject({
-      code: 'file_column_missing',
-      message: expect.stringContaining('"; columns are separated by commas; rename a column or map one'),
+  describe('where no column is known, the message names the option that may be what is wrong', () => {
+    const shown = (columns: string[], file?: Parameters<typeof bindColumns>[4]) => {
+      const fault = bindColumns(columns, {}, person, null, file);
+      expect(fault).toMatchObject({ code: 'file_column_missing', record: 0 });
+      return (fault as { message: string }).message;
+    };
+    const delimiter = ', or state what separates columns (format.delimiter)';
+    const headerRow = ', or state which row names the columns, 0 if none does (format.header_row)';
+
+    test.each([['Nr;name'], ['Nr\tname'], ['Nr|name', 'b'], ['Nr^name'], ['Nr,name']])(
+      'another delimiter in the names: %j',
+      (...columns) => {
+        expect(shown(columns)).toContain(`; rename a column or map one${delimiter}`);
+        expect(shown(columns, { format: 'csv' })).toContain(delimiter);
+        expect(shown(columns, { format: 'xlsx' })).not.toContain('format.delimiter');
+      },
+    );
+
+    test.each([['17'], ['1.5'], ['31.12.1999'], ['1999-12-31'], ['23:59'], ['ada@example.org'], ['-1']])(
+      'a row of data instead of names: %j',
+      (cell) => {
+        expect(shown(['x', cell])).toContain(`; rename a column or map one${headerRow}`);
+        expect(shown(['x', cell], { format: 'xlsx', headerRow: 3 })).toContain(headerRow);
+        expect(shown(['x', cell], { headerRow: 0 })).not.toContain('format.header_row');
+      },
+    );
+
+    test.each([['Nr'], ['Name (1)'], ['at @ home'], ['Q1'], ['-'], ['Straße']])('%j is a name', (name) => {
+      expect(shown([name])).not.toContain('format.');
     });
-    expect(bindColumns([name, 'b'], {}, person)).toMatchObject({
-      message: expect.not.stringContaining('commas'),
+
+    test('nothing is hinted where a column is known', () => {
+      expect(shown(['name', '17', 'a;b'])).not.toContain('format.');
+    });
+
+    test('without a header row there is none to change', () => {
+      expect(shown(['column_1', 'column_2'], { format: 'csv', headerRow: 0 })).toBe(
+        'register needs the field "id", but without a header row there are only "column_1", "column_2"; map one',
+      );
+    });
+
+    test('of a workbook the sheet that was read is told', () => {
+      expect(shown(['Nr', 'Name'], { format: 'xlsx', headerRow: 1, sheet: 'Januar' })).toBe(
+        'register needs the field "id", but the header row of the sheet "Januar" has only "Nr", "Name"; rename a column or map one, or state another sheet (format.sheet)',
+      );
+    });
+
+    test('also of names of a megabyte', () => {
+      for (const unit of ['1', '1.', '@', 'a@', '-', ';']) {
+        expect(shown([unit.repeat(1 << 20)]).length).toBeLessThan(1000);
+      }
     });
   });
 
@@ -211,7 +255,13 @@ describe('reading a row', () => {
     ['age', '7.5', 'invalid_type', 'must be a whole number', '7.5'],
     ['age', 'seven', 'invalid_type', 'must be a number, with a point before decimals', 'seven'],
     ['age', ' ', 'invalid_type', 'must be a number, with a point before decimals', ' '],
-    ['age', '7,5', 'invalid_type', 'must be a number, with a point before decimals', '7,5'],
+    [
+      'age',
+      '7,5',
+      'invalid_type',
+      'must be a number, with a point before decimals; for a comma state format.decimal',
+      '7,5',
+    ],
     [
       'age',
       '9007199254740993',
@@ -333,6 +383,194 @@ describe('reading a row', () => {
     expect(mapped.columnOf('age')).toBeUndefined();
     expect(mapped.columnOf('remark')).toBeUndefined();
     expect(mapped.columnOf(undefined)).toBeUndefined();
+  });
+});
+
+describe('a result file of ours that came back', () => {
+  const outcome = operationOf(
+    Type.Object({ id: Type.Optional(Type.String()), _status: Type.Optional(Type.String()) }, closed),
+  );
+
+  test('has no data in our columns, whatever the operation calls its fields', () => {
+    const columns = ['id', '_rest', '_record', '_status', '_error_code', '_error', '_sheaf'];
+    const marked = bindColumns(columns, {}, outcome, null, { marked: true }) as ColumnBinding;
+    expect(marked.columns).toEqual(columns.map((name) => ({ name, field: name === 'id' ? 'id' : null })));
+    const unmarked = bindColumns(columns, {}, outcome) as ColumnBinding;
+    expect(unmarked.columns).toContainEqual({ name: '_status', field: '_status' });
+  });
+
+  test('has none that a mapping or custom_id could name', () => {
+    const file = { marked: true };
+    for (const fault of [
+      bindColumns(['id', '_record', '_sheaf'], { _record: 'id' }, outcome, null, file),
+      bindColumns(['id', '_record', '_sheaf'], {}, outcome, '_record', file),
+    ]) {
+      expect(fault).toMatchObject({
+        code: 'file_column_missing',
+        message: expect.stringContaining('"_record", but the header row has only "id"; rename'),
+      });
+    }
+    expect(bindColumns(['id', '_record'], { _record: 'id' }, outcome)).not.toHaveProperty('code');
+  });
+
+  describe('with _rest', () => {
+    const columns = ['id', 'name', 'address.city', 'remark', '_rest', '_sheaf'];
+    const binding = bindColumns(columns, {}, person, null, { marked: true }) as ColumnBinding;
+    const read = (rest: string, marked = true) =>
+      new RecordReader(person, { ...binding, marked }).read(['x', 'Ada', '', 'r', rest, '']);
+    const good = { input: { id: 'x', name: 'Ada' }, errors: [] };
+
+    test.each(['', ' ', '\t', '{}', '{"zip":1}', ' {"a":{"city":"Ulm"}} ', '{"remark":1}', '{"name":null}'])(
+      '%j a record is read as it is',
+      (rest) => {
+        expect(read(rest)).toEqual(good);
+      },
+    );
+
+    test.each(['{"address":{}}', '{"name":""}', '{"constructor":1,"__proto__":2}'])(
+      '%j gives no field',
+      (rest) => {
+        expect(read(rest)).toEqual(good);
+      },
+    );
+
+    test.each(['x,Ada', 'null', '7', '"x"', '[]', '[{"id":"x"}]', '{', '{"a":1}{', "'"])(
+      '%j a record is not mended',
+      (rest) => {
+        expect(read(rest)).toEqual({
+          input: null,
+          errors: [
+            {
+              code: 'rest_not_empty',
+              message:
+                'holds a row that could not be read; put what it holds into the other columns and clear it',
+              column: '_rest',
+              value: rest,
+            },
+          ],
+        });
+        expect(read(rest, false)).toEqual(good);
+      },
+    );
+
+    test.each([
+      ['{"address.city":"Ulm"}', 'address.city'],
+      ['{"zip":1,"address":"Ulm"}', 'address'],
+      ['{"address":{"zip":1}}', 'address'],
+      ['{"name":[]}', 'name'],
+    ])('%s what a column has too is not mended', (rest, path) => {
+      expect(read(rest)).toEqual({
+        input: null,
+        errors: [
+          {
+            code: 'rest_not_empty',
+            message: `holds ${path}, which is a column too; put what it holds into the other columns and clear it`,
+            column: '_rest',
+            value: rest,
+          },
+        ],
+      });
+    });
+
+    test('is read whatever it is, nested however deep', () => {
+      const deep = '{"a":'.repeat(200_000);
+      expect(read(deep).errors).toMatchObject([{ code: 'rest_not_empty', value: expect.any(String) }]);
+      expect(read(`${deep}1${'}'.repeat(200_000)}`)).toEqual(good);
+    });
+  });
+
+  test('has a column _rest that is the client’s own where it is not marked', () => {
+    const binding = bindColumns(['id', '_rest'], {}, person) as ColumnBinding;
+    expect(new RecordReader(person, binding).read(['x', 'y']).input).toEqual({ id: 'x' });
+  });
+});
+
+describe('cells of a workbook that cannot be read', () => {
+  const columns = ['id', 'remark', 'age', 'name'];
+  const sheet = new RecordReader(person, {
+    ...(bindColumns(columns, {}, person) as ColumnBinding),
+    format: 'xlsx',
+  });
+  const problem = { code: 'cell_error', message: 'holds #N/A' } as const;
+
+  test('are errors of their columns', () => {
+    expect(sheet.read(['x', '', '', 'Ada'], new Map([[2, problem]]))).toEqual({
+      input: null,
+      errors: [{ ...problem, field: 'age', column: 'age' }],
+    });
+  });
+
+  test('are told once where a field is required', () => {
+    expect(sheet.read(['', '', '', ''], new Map([[0, problem]])).errors).toEqual([
+      { ...problem, field: 'id', column: 'id' },
+    ]);
+  });
+
+  test('do not matter in a column that is ignored', () => {
+    expect(sheet.read(['x', '', '7', ''], new Map([[1, problem]]))).toEqual({
+      input: { id: 'x', age: 7 },
+      errors: [],
+    });
+  });
+
+  test('are not counted as blank', () => {
+    const counted = new RecordReader(person, { columns: [{ name: 'id', field: 'id' }] });
+    counted.read([''], new Map([[0, problem]]));
+    expect(counted.coerced).toEqual({});
+    counted.read([''], new Map());
+    expect(counted.coerced).toEqual({ id: { blank: 1 } });
+  });
+});
+
+describe('what was coerced', () => {
+  test('is counted by column and rule; what fills no field or is kept as it is, is not', () => {
+    const long = 'x'.repeat(500);
+    const counted = reader(['Nr', 'age', 'score', 'active', 'address.city', 'remark', long], {
+      Nr: 'id',
+      [long]: 'name',
+    });
+    expect(counted.coerced).toEqual({});
+    counted.read(['1', '7', '1.5', 'TRUE', 'Ulm', '', '']);
+    counted.read(['2', '', 'x', 'false', '', '', 'Ada']);
+    counted.read(['', '-1', '', 'ja', '', '7', '']);
+    expect(counted.coerced).toEqual({
+      Nr: { blank: 1 },
+      age: { blank: 1, number: 2 },
+      score: { blank: 1, number: 1 },
+      active: { boolean: 2 },
+      'address.city': { blank: 2 },
+      [long]: { blank: 2 },
+    });
+  });
+
+  test('dates count where they were not ISO', () => {
+    const dated = operationOf(
+      Type.Object({ day: Type.String({ format: 'date' }), at: Type.String({ format: 'date-time' }) }, closed),
+    );
+    const counted = new RecordReader(dated, {
+      ...(bindColumns(['day', 'at'], {}, dated) as ColumnBinding),
+      values: { decimal: '.', thousands: null, dates: ['DD.MM.YYYY'], timeZone: '+01:00' },
+    });
+    expect(counted.read(['31.12.1999', '1999-12-31T23:59:00']).input).toEqual({
+      day: '1999-12-31',
+      at: '1999-12-31T23:59:00+01:00',
+    });
+    expect(counted.read(['1999-12-31', '1999-12-31T23:59:00Z']).input).toEqual({
+      day: '1999-12-31',
+      at: '1999-12-31T23:59:00Z',
+    });
+    expect(counted.read(['31.02.1999', '1999-12-31']).errors.map(({ code }) => code)).toEqual([
+      'invalid_format',
+      'invalid_format',
+    ]);
+    expect(counted.coerced).toEqual({ day: { date: 1 }, at: { date_time: 1 } });
+  });
+
+  test('a column may be called as no key of an object should', () => {
+    const mapping = JSON.parse('{"__proto__": "id"}') as Record<string, string>;
+    const counted = reader(['__proto__'], mapping);
+    counted.read(['']);
+    expect(JSON.stringify(counted.coerced)).toBe('{"__proto__":{"blank":1}}');
   });
 });
 

@@ -1,92 +1,10 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Counts } from '../../src/core/batch.ts';
-import { OperationRegistry } from '../../src/core/operation.ts';
-import { failedLine, succeededLine } from '../../src/core/result.ts';
-import type { ObjectStore } from '../../src/engine/ports/object-store.ts';
-import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
-import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
-import { csvDescription } from '../../src/formats/description.ts';
+import { failedLine } from '../../src/core/result.ts';
+import type { BatchClaim, ChunkLines } from '../../src/engine/ports/work-store.ts';
+import { chunks, claim, INPUT, PARTS, part, sha256, store, write } from '../support/written-results.ts';
 
 /** Faults that real parts do not have on demand; what they do have is in test/integration/results.test.ts. */
-
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-const INPUT = Buffer.from('id\na\nb\nc\nd\n');
-const PARTS = [1, 3].map((first) =>
-  Buffer.from([first, first + 1].map((n) => `${JSON.stringify(succeededLine(n, {}, 1))}\n`).join('')),
-);
-
-function store() {
-  const objects = new Map<string, Buffer>([['input', INPUT]]);
-  const options = new Map<string, { expectedBytes?: number; contentType?: string }>();
-  const name = (key: string) => key.slice(key.lastIndexOf('/') + 1);
-  const given: Pick<ObjectStore, 'read' | 'put' | 'putStream'> = {
-    read: async (key, { range } = {}) => {
-      const bytes = objects.get(key) ?? Buffer.from('nothing');
-      return Readable.from([bytes.subarray(range?.start ?? 0, range?.end ?? bytes.length)]);
-    },
-    put: async (key, body) => void objects.set(name(key), body),
-    putStream: async (key, body, put = {}) => {
-      options.set(name(key), put);
-      objects.set(name(key), await buffer(body));
-    },
-  };
-  return { objects, options, given };
-}
-
-const part = (index: number) => `parts/${sha256(PARTS[index]!)}`;
-
-function chunks(): ChunkLines[] {
-  return [0, 1].map((index) => {
-    const bytes = { start: 3 + 4 * index, end: 7 + 4 * index };
-    const sum = sha256(INPUT.subarray(bytes.start, bytes.end));
-    return {
-      range: { number: index + 1, firstRecord: 1 + 2 * index, records: 2, ...bytes, sha256: sum },
-      repeatedIds: [],
-      part: part(index),
-      validationPart: null,
-      ...{ succeeded: 2, failed: 0, invalid: 0 },
-    };
-  });
-}
-
-const claim: BatchClaim = {
-  ...{ kind: 'batch', stage: 'write_results', status: 'writing_results', lease: 'l', attempts: 1 },
-  ...{ batchId: 'b', accountId: 'a', operation: 'o', operationVersion: 1, chunkCount: 2, total: 4 },
-  ...{ mapping: {}, customId: null, dryRun: false, rejected: false, resultsFormats: ['ndjson', 'csv'] },
-  ...{ inputKey: 'input', statedHash: null, uploadId: 'u', uploadKey: 'u' },
-  upload: { bytes: INPUT.length, etag: 'e' },
-  read: csvDescription({ bom: false, columns: [{ name: 'id', field: 'id' }] }),
-};
-
-async function write(
-  { given }: ReturnType<typeof store>,
-  lines: readonly ChunkLines[],
-  options: Partial<BatchClaim> = {},
-  signal = new AbortController().signal,
-) {
-  const finished: { files: readonly ResultFile[]; counts: Counts }[] = [];
-  const done: number[] = [];
-  const engine = {
-    operations: new OperationRegistry([]),
-    objects: given,
-    work: {
-      async *chunkLines() {
-        yield* lines;
-      },
-      finishResults: async (_: BatchClaim, files: readonly ResultFile[], counts: Counts) => {
-        finished.push({ files, counts });
-      },
-    },
-    settings: { cellBytes: 100 },
-  } as unknown as WriteResults;
-  const lease = { signal, alive: () => undefined, progress: (records: number) => void done.push(records) };
-  await writeResults(engine, { ...claim, ...options }, lease);
-  return { finished: finished[0], done };
-}
 
 describe('writing results', () => {
   test('tells what it has done as it goes, and the store what may come', async () => {
@@ -213,7 +131,7 @@ describe('writing results', () => {
     const it = store();
     for (const [index, bytes] of PARTS.entries()) it.objects.set(part(index), bytes);
     const lost = new Error('the lease is not held any more');
-    await expect(write(it, chunks(), {}, AbortSignal.abort(lost))).rejects.toBe(lost);
+    await expect(write(it, chunks(), {}, { signal: AbortSignal.abort(lost) })).rejects.toBe(lost);
   });
 
   test('gives all files up when one cannot be stored', async () => {

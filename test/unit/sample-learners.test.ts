@@ -7,6 +7,7 @@ import {
   summarizeSample,
 } from '../../src/cli/sample/learners.ts';
 import type { ChunkLimits } from '../../src/core/chunk.ts';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import { bindColumns, RecordReader } from '../../src/core/record.ts';
 import { RFC_4180 } from '../../src/formats/csv/dialect.ts';
 import { type CsvRow, parseCsvChunk } from '../../src/formats/csv/parse.ts';
@@ -18,7 +19,7 @@ const OPTIONS: SampleOptions = { records: 20_000, seed: 7, bad: 300 };
 
 function read(options: SampleOptions): { header: string[]; rows: CsvRow[] } {
   const file = Buffer.from([...sampleLearners(options)].join(''));
-  const indexer = new FileIndexer({ limits: LIMITS });
+  const indexer = new FileIndexer({ limits: LIMITS, format: UNSTATED, known: new Set() });
   indexer.push(file);
   const { columns: header, chunks, fault } = indexer.finish();
   expect(fault).toBeUndefined();

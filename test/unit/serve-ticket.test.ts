@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { describe, expect, test } from 'vitest';
 import type { Counts, Stage } from '../../src/core/batch.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../../src/core/errors.ts';
+import { UNSTATED } from '../../src/core/file-format.ts';
 import type { Log } from '../../src/core/log.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { succeeded } from '../../src/core/result.ts';
@@ -53,12 +54,19 @@ interface Script {
   onSettle?: (leases: LeaseKeeper) => void;
 }
 
-const KINDS = ['all', 'succeeded', 'failed', 'errors', 'unprocessed', 'manifest'];
-const STATUS = { copy: 'copying', write_results: 'writing_results', remove: 'deleting' } as const;
+/** The unprocessed records as asked for and as they came. */
+const KINDS = ['all', 'succeeded', 'failed', 'errors', 'unprocessed', 'unprocessed', 'manifest'];
+const STATUS = {
+  copy: 'copying',
+  convert: 'copied',
+  write_results: 'writing_results',
+  remove: 'deleting',
+} as const;
 
 const one = (stage: Stage): WorkWaiting[] => [{ stage, batchId: BATCH, tickets: 1 }];
 const NEXT: Record<Stage, WorkWaiting[]> = {
   copy: one('validate'),
+  convert: one('validate'),
   validate: one('process'),
   process: one('write_results'),
   write_results: [],
@@ -83,6 +91,8 @@ class World {
   /** With which most bytes each claim of a batch was made. */
   readonly mostBytes: (number | undefined)[] = [];
   uploadBytes: number | undefined;
+  /** What becomes of a private copy on its way. */
+  changeCopy = (bytes: Buffer): Buffer => bytes;
   /** Called when the objects of a batch are removed. */
   removed: () => Promise<void> = async () => undefined;
   counts: Counts | undefined;
@@ -130,7 +140,10 @@ class World {
       inputKey: this.input?.inputKey ?? null,
       read: this.input?.read ?? null,
       chunkCount: 1,
-      total: stage === 'copy' ? null : 2,
+      format: UNSTATED,
+      conversion: this.input?.conversion ?? null,
+      hash: this.input?.hash ?? null,
+      total: stage === 'copy' || stage === 'convert' ? null : 2,
       statedHash: null,
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
@@ -175,6 +188,7 @@ class World {
         recordBytes: 1 << 20,
         cellBytes: 1 << 20,
         fileBytes: 1 << 30,
+        unpackedBytes: 1 << 30,
         leaseSeconds: 20,
         maxAttempts: MAX_ATTEMPTS,
         uploadKeepSeconds: 60,
@@ -187,6 +201,7 @@ class World {
       leases: this.leases,
       longStages: this.longStages,
       stopping,
+      openScratch: never,
       queue: {
         enqueue: async (tickets) => void this.tickets.push(...tickets),
         waiting: never,
@@ -197,7 +212,7 @@ class World {
         head: never,
         read: async (key, { range } = {}) =>
           Readable.from([this.objects.get(key)!.subarray(range?.start, range?.end)]),
-        copy: async (from, to) => void this.objects.set(to, this.objects.get(from)!),
+        copy: async (from, to) => void this.objects.set(to, this.changeCopy(this.objects.get(from)!)),
         put: async (key, body) => void this.objects.set(key, body),
         putStream: async (key, body) => void this.objects.set(key, await buffer(body)),
         createMultipart: never,
@@ -244,6 +259,10 @@ class World {
         finishCopy: async (_, input) => {
           this.#settle('copy');
           this.input = input;
+        },
+        finishConversion: async (_, input) => {
+          this.#settle('convert');
+          this.input = { ...this.input!, ...input, conversion: null };
         },
         finishResults: async (_, files, counts) => {
           this.#settle('write_results');
@@ -305,6 +324,35 @@ describe('a ticket', () => {
     );
     expect(world.tickets).toEqual([]);
     expect(world.sessions).toBe(0);
+  });
+
+  test('of a file that has to be converted: that is done in the same visit, and what was cut is worked on', async () => {
+    const world = new World({ next: { copy: one('convert') } });
+    world.objects.set('uploads/a1/u1', Buffer.from('\uFEFFwho\nada\nbob\n', 'utf16le'));
+    await world.serve('copy');
+    expect(world.did.filter((done) => done.startsWith('settle'))).toEqual([
+      'settle copy',
+      'settle convert',
+      'settle validate',
+      'settle process',
+      'settle write_results',
+    ]);
+    expect(world.input).toMatchObject({
+      inputKey: `batches/${BATCH}/converted/lease-convert`,
+      read: { format: 'csv', encoding: 'utf-16le', bom: true },
+    });
+    expect(world.objects.get(`batches/${BATCH}/converted/lease-convert`)?.toString()).toBe('who\nada\nbob\n');
+    expect(world.counts).toEqual({ total: 2, succeeded: 2, failed: 0, skipped: 0, unprocessed: 0 });
+  });
+
+  test('a private copy that is not what was hashed is not converted', async () => {
+    const world = new World({ next: { copy: one('convert') } });
+    world.objects.set('uploads/a1/u1', Buffer.from('\uFEFFwho\nada\n', 'utf16le'));
+    world.changeCopy = (bytes) => Buffer.concat([bytes, Buffer.from('e\0')]);
+    await world.serve('copy');
+    expect(world.did).toContainEqual(expect.stringMatching(/^fail b1: input_changed: /));
+    expect(world.did).not.toContain('settle convert');
+    expect(world.objects.has(`batches/${BATCH}/converted/lease-convert`)).toBe(false);
   });
 
   test('while a long batch is at its stage, others take short ones only', async () => {

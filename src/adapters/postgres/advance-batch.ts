@@ -13,6 +13,7 @@ import type { Sql, Transaction } from './connect.ts';
 import { findRepeatedIds } from './custom-ids.ts';
 import { startDeletion } from './delete-batch.ts';
 import { failureTally } from './failure-tally.ts';
+import { coercionsOf } from './failures.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
 
@@ -150,6 +151,8 @@ async function isSettled(tx: Transaction, batchId: string): Promise<boolean> {
  */
 async function judge(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]> {
   if (batch.customId !== null) await findRepeatedIds(tx, batch.id);
+  const coerced = await coercionsOf(tx, batch.id);
+  await tx`update batches set coerced = ${tx.json({ ...coerced })} where id = ${batch.id}`;
   const reason = await whyRejected(tx, batch);
   if (reason !== null) {
     await tx`update batches set status_reason = ${tx.json({ ...reason })} where id = ${batch.id}`;

@@ -1,6 +1,8 @@
 import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, lt, type SQL } from 'drizzle-orm';
 import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
+import type { FileFormat } from '../../core/file-format.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
+import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
 import type { BatchRow, BatchStore } from '../../engine/ports/request-stores.ts';
 import type { InputDescription, ResultFile } from '../../engine/ports/work-store.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
@@ -10,6 +12,7 @@ import type { Sql } from './connect.ts';
 import { createBatch } from './create-batch.ts';
 import type { Database } from './database.ts';
 import { requestDeletion } from './delete-batch.ts';
+import { failuresOf } from './failures.ts';
 import { faultsTold } from './faults.ts';
 import { batches, chunks, uploads } from './schema.ts';
 
@@ -20,12 +23,18 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
     find: async (accountId, id) => {
       const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
       const [row] = await faultsTold(() => selectBatches(db, own, 1));
-      return row ?? null;
+      if (row === undefined) return null;
+      const failures = row.page.failures ?? (await faultsTold(() => failuresOf(sql, id)));
+      return {
+        ...toRow(row),
+        coerced: (row.page.coerced ?? {}) as CoercionCounts,
+        failures: failures as FailureSummary,
+      };
     },
     list: (accountId, { limit, before, filters = {} }) => {
       const older = before === undefined ? undefined : lt(batches.id, before);
       const wanted = and(eq(batches.accountId, accountId), older, batchFilter(filters));
-      return faultsTold(() => selectBatches(db, wanted, limit));
+      return faultsTold(async () => (await selectBatches(db, wanted, limit)).map(toRow));
     },
     change: (accountId, id, change) => faultsTold(() => changeBatch(sql, accountId, id, change)),
     requestDeletion: (accountId, id) => faultsTold(() => requestDeletion(sql, accountId, id)),
@@ -33,7 +42,7 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
 }
 
 /** Tombstones are nobody's. */
-async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<BatchRow[]> {
+async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<Selected[]> {
   const page = db.$with('page').as(
     db
       .select({ ...getTableColumns(batches), filename: uploads.filename })
@@ -65,13 +74,12 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
       .where(inArray(chunks.batchId, db.select({ id: page.id }).from(page).where(isNull(page.resultsAt))))
       .groupBy(chunks.batchId),
   );
-  const rows = await db
+  return await db
     .with(page, tally)
     .select()
     .from(page)
     .leftJoin(tally, eq(tally.batchId, page.id))
     .orderBy(desc(page.id));
-  return rows.map((row) => toRow(row.page, row.tally));
 }
 
 function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): boolean {
@@ -80,6 +88,11 @@ function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): b
 
 type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
 
+interface Selected {
+  page: StoredBatch;
+  tally: Tally | null;
+}
+
 interface Tally {
   settled: number | null;
   recent: number | null;
@@ -87,7 +100,7 @@ interface Tally {
   failed: number | null;
 }
 
-function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
+function toRow({ page: stored, tally: sums }: Selected): BatchRow {
   const statuses = stored.statuses as BatchRow['statuses'];
   const written = stored.resultsAt !== null;
   const total = stored.total;
@@ -116,6 +129,10 @@ function toRow(stored: StoredBatch, sums: Tally | null): BatchRow {
     uploadId: stored.uploadId,
     uploadBytes: stored.uploadBytes,
     filename: stored.filename,
+    format: stored.format as FileFormat,
+    converting: stored.conversion !== null && stored.status === 'copied',
+    coerced: {},
+    failures: NO_FAILURES,
     read: stored.read as InputDescription | null,
     counts: {
       total,

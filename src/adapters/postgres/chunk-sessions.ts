@@ -1,5 +1,6 @@
 import { LeaseLost, RetryableFault } from '../../core/errors.ts';
 import type { SqlValue, TransactionSql } from '../../core/sql.ts';
+import type { FailureSummary } from '../../core/tally.ts';
 import type {
   ChunkClaim,
   ChunkSession,
@@ -67,10 +68,17 @@ async function settleValidation(session: Sql, claim: ChunkClaim, outcome: Valida
       update chunks set
         status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
         settled_at = clock_timestamp(), invalid = ${outcome.invalid}, validation_part = ${outcome.part},
-        file_fault = ${outcome.fileFault === null ? null : tx.json({ ...outcome.fileFault })}
+        file_fault = ${outcome.fileFault === null ? null : tx.json({ ...outcome.fileFault })},
+        ${told(tx, outcome.failures)}, coerced = ${tx.json({ ...outcome.coerced })}
       where batch_id = ${batchId} and number = ${range.number} and lease = ${claim.lease}`;
     if (settled.count === 0) throw lost(claim);
   });
+}
+
+/** Chunks without failed records have nothing to tell, and are most. */
+function told(tx: Transaction, failures: FailureSummary) {
+  const none = Object.keys(failures.codes).length === 0;
+  return tx`failures = ${none ? null : tx.json({ ...failures } as never)}`;
 }
 
 async function settleProcessing(
@@ -90,7 +98,7 @@ async function settleProcessing(
       update chunks set
         status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
         settled_at = clock_timestamp(), succeeded = ${outcome.succeeded}, failed = ${outcome.failed},
-        part = ${outcome.part}
+        part = ${outcome.part}, ${told(tx, outcome.failures)}
       where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
     if (settled.count === 0) throw lost(claim);
   });

@@ -20,7 +20,7 @@ const STARTED_BY_CLAIM: { [Status in BatchStatus]?: BatchEvent } = {
 /**
  * Claims the batch whose stage comes first: of the account with the fewest such stages under way, then by priority
  * within the account, then the oldest. The status that the stage stands for is entered in the same transaction. Only
- * copying needs the operation itself: what is written or removed, any worker can write or remove.
+ * copying and converting need the operation itself: what is written or removed, any worker can write or remove.
  */
 export async function claimBatch(
   sql: Sql,
@@ -47,7 +47,7 @@ export async function claimBatch(
           from batches
           where stage = ${stage} and lease is null and account_id = a.account_id
             and available_at <= clock_timestamp()
-            and (${stage} <> 'copy' or (operation, operation_version) in (
+            and (${stage} not in ('copy', 'convert') or (operation, operation_version) in (
               select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[])))
             ${batchId === undefined ? tx`` : tx`and id = ${batchId}`}
             ${mostBytes === undefined ? tx`` : tx`and upload_bytes <= ${mostBytes}`}
@@ -70,7 +70,7 @@ export async function claimBatch(
       returning id as "batchId", account_id as "accountId", operation, operation_version as "operationVersion",
         status, mapping, custom_id as "customId", dry_run as "dryRun",
         status_reason is not null as rejected, results_formats as "resultsFormats",
-        input_key as "inputKey", read, chunk_count as "chunkCount", total, stated_hash as "statedHash",
+        format, conversion, hash, input_key as "inputKey", read, chunk_count as "chunkCount", total, stated_hash as "statedHash",
         upload_id as "uploadId", upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     const { etag, bytes, ...rest } = row;

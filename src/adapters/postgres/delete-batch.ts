@@ -93,6 +93,7 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
       await tx`
         update batches set deleted_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
           settings = '{}', mapping = '{}', metadata = '{}', read = null, file_fault = null, results = null,
+          failures = null, coerced = null, format = default,
           status_reason = null, input_key = null
         where id = ${claim.batchId}`;
     } else {

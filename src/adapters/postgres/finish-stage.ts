@@ -1,8 +1,9 @@
 import type { BatchEvent, Counts, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
-import type { BatchClaim, CopiedInput, ResultFile } from '../../engine/ports/work-store.ts';
+import type { BatchClaim, CopiedInput, CutInput, ResultFile } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { failuresOf } from './failures.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';
 
@@ -24,28 +25,53 @@ export async function rejectHash(sql: Sql, claim: BatchClaim, hash: string): Pro
   if (rejected.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
 }
 
-/** The copy exists: the batch knows its hash and its chunks, and the upload is used up. */
+/**
+ * The copy exists: the batch knows its hash and its chunks, or how it has to be converted before it can be cut, and the
+ * upload is used up.
+ */
 export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput): Promise<void> {
+  const stage = input.conversion === null ? null : 'convert';
   await transaction(sql, async (tx) => {
     const copied = await tx`
-      update batches set ${enters(tx, 'copy_finished')}, ${tx(NO_LEASE)}, hash = ${input.hash},
-        input_key = ${input.inputKey}, read = ${json(tx, input.read)}, file_fault = ${json(tx, input.fault)},
-        total = ${input.total}, chunk_count = ${input.chunks.length}
+      update batches set ${enters(tx, 'copy_finished')}, ${tx({ ...NO_LEASE, stage })}, hash = ${input.hash},
+        conversion = ${json(tx, input.conversion)}, ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
     // A dry run leaves the upload for the batch that it was a trial of.
     if (!claim.dryRun) {
       await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
     }
-    // A file that is wrong as a whole is not checked any further: its chunks only say how many records there are.
-    const status = input.fault === null ? 'waiting' : 'settled';
-    for (let from = 0; from < input.chunks.length; from += CHUNKS_PER_INSERT) {
-      await insertChunks(tx, claim, input.chunks.slice(from, from + CHUNKS_PER_INSERT), status);
-    }
+    await insertChunks(tx, claim, input);
   });
 }
 
-async function insertChunks(
+/** The converted file exists, and the batch knows its chunks. */
+export async function finishConversion(sql: Sql, claim: BatchClaim, input: CutInput): Promise<void> {
+  await transaction(sql, async (tx) => {
+    const converted = await tx`
+      update batches set ${tx(NO_LEASE)}, conversion = null, progress_done = 0, updated_at = clock_timestamp(),
+        ${cut(tx, input)}
+      where id = ${claim.batchId} and lease = ${claim.lease} and status = 'copied'`;
+    if (converted.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+    await insertChunks(tx, claim, input);
+  });
+}
+
+function cut(tx: Transaction, input: CutInput) {
+  return tx`
+    input_key = ${input.inputKey}, read = ${json(tx, input.read)}, file_fault = ${json(tx, input.fault)},
+    total = ${input.total}, chunk_count = ${input.chunks.length}`;
+}
+
+async function insertChunks(tx: Transaction, claim: BatchClaim, input: CutInput): Promise<void> {
+  // A file that is wrong as a whole is not checked any further: its chunks only say how many records there are.
+  const status = input.fault === null ? 'waiting' : 'settled';
+  for (let from = 0; from < input.chunks.length; from += CHUNKS_PER_INSERT) {
+    await insertSome(tx, claim, input.chunks.slice(from, from + CHUNKS_PER_INSERT), status);
+  }
+}
+
+async function insertSome(
   tx: Transaction,
   claim: BatchClaim,
   chunks: readonly ChunkRange[],
@@ -75,12 +101,14 @@ export async function finishResults(
   counts: Counts,
 ): Promise<void> {
   const event = writtenIn(claim);
+  // Nothing of it changes any more: no chunk settles once its results are being written.
+  const failures = await failuresOf(sql, claim.batchId);
   const finished = await sql`
     update batches set
       ${event === null ? sql`updated_at = clock_timestamp()` : enters(sql, event)}, ${sql(NO_LEASE)},
       results = ${json(sql, files)}, results_at = clock_timestamp(), total = ${counts.total},
       succeeded = ${counts.succeeded}, failed = ${counts.failed}, skipped = ${counts.skipped},
-      unprocessed = ${counts.unprocessed}
+      unprocessed = ${counts.unprocessed}, failures = ${json(sql, failures)}
     where id = ${claim.batchId} and lease = ${claim.lease}
       and ${event === null ? sql`status = ${claim.status}` : mayEnter(sql, event)}`;
   if (finished.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);

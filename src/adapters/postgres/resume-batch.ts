@@ -16,6 +16,8 @@ export interface FailedBatch {
   stopAfter: StopAfter | null;
   execution: Execution;
   uploadId: string;
+  /** Whether the private copy has still to be converted. */
+  converting: boolean;
   expired: boolean;
   deleting: boolean;
 }
@@ -36,10 +38,10 @@ export async function resumeBatch(
   await checkLimit(tx, batch, limit);
   const event = RESUMING[from];
   if (event === 'copy_resumed') await checkUploadFree(tx, batch.uploadId, batch.id);
-  const stage = event === 'copy_resumed' ? 'copy' : event === 'writing_resumed' ? 'write_results' : null;
+  const stage = stageAfter(event, batch);
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,
-      available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null, results_at = null,
+      available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null, results_at = null, failures = null,
       stop_after = ${limit === null ? null : tx.json({ ...limit })}
     where id = ${batch.id}`;
   const waiting = await tx`
@@ -51,6 +53,13 @@ export async function resumeBatch(
   if (waiting.count === 0) return await advanceLocked(tx, batch.id);
   const tickets = batch.execution === 'serial' ? 1 : waiting.count;
   return [{ stage: 'process', batchId: batch.id, tickets }];
+}
+
+/** The step that the batch as a whole waits for, if it goes on with one. */
+function stageAfter(event: (typeof RESUMING)[keyof typeof RESUMING], { converting }: FailedBatch) {
+  if (event === 'copy_resumed') return 'copy';
+  if (event === 'writing_resumed') return 'write_results';
+  return event === 'validation_resumed' && converting ? 'convert' : null;
 }
 
 function checkResumable(batch: FailedBatch): keyof typeof RESUMING {

@@ -15,6 +15,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { UNSTATED } from '../../core/file-format.ts';
 
 /**
  * All tables. `npm run migration -- NAME` writes the difference to the last migration into `drizzle/`; a test
@@ -117,6 +118,8 @@ export const batches = pgTable(
     resultsFormats: jsonb('results_formats').notNull().default(['ndjson']),
     /** Seconds from the terminal status until the objects are removed. */
     expiresAfter: count('expires_after').notNull().default(2_592_000),
+    /** What the client says of the file (core/file-format.ts). */
+    format: jsonb('format').notNull().default(UNSTATED),
     metadata: jsonb('metadata').notNull(),
     statedHash: sha256('stated_hash'),
     hash: sha256('hash'),
@@ -129,11 +132,18 @@ export const batches = pgTable(
     uploadKey: text('upload_key').notNull(),
     uploadEtag: text('upload_etag').notNull(),
     uploadBytes: count('upload_bytes').notNull(),
+    /** What chunks are of: the private copy, or what it was converted to. */
     inputKey: text('input_key'),
+    /** How the private copy is to be converted before it can be cut; null: it is not, or that is done. */
+    conversion: jsonb('conversion'),
     /** What was read: format, encoding, delimiter, columns, or the fault of the file as a whole. */
     read: jsonb('read'),
     /** What is wrong with the file as a whole, where the copying pass found it. */
     fileFault: jsonb('file_fault'),
+    /** By which rules cells were coerced, by column; known once all records are checked. */
+    coerced: jsonb('coerced'),
+    /** Error codes and first errors of the failed records, as the result files tell them. */
+    failures: jsonb('failures'),
     total: count('total'),
     chunkCount: integer('chunk_count').notNull().default(0),
     /** Final counts, written with the terminal status; before that they are summed over the chunks. */
@@ -141,13 +151,13 @@ export const batches = pgTable(
     failed: count('failed').notNull().default(0),
     skipped: count('skipped').notNull().default(0),
     unprocessed: count('unprocessed').notNull().default(0),
-    /** The step that leases the batch as a whole (`copy`, `write_results`, `remove`), if one has to be done. */
+    /** The step that leases the batch as a whole (`copy`, `convert`, `write_results`, `remove`), if one has to be done. */
     stage: text('stage'),
     lease: uuid('lease'),
     leaseExpiresAt: moment('lease_expires_at'),
     attempts: integer('attempts').notNull().default(0),
     availableAt: moment('available_at').notNull().defaultNow(),
-    /** How far the leased step is, in bytes (copy) or records (write_results). */
+    /** How far the leased step is, in bytes (copy, convert) or records (write_results). */
     progressDone: count('progress_done').notNull().default(0),
     results: jsonb('results'),
     resultsAt: moment('results_at'),
@@ -218,6 +228,10 @@ export const chunks = pgTable(
     /** Numbers of valid records whose `custom_id` an earlier record has: they fail, and are counted in `invalid`. */
     repeatedIds: jsonb('repeated_ids'),
     validationPart: text('validation_part'),
+    /** Error codes and first errors of its failed records: of the phase that settled last. */
+    failures: jsonb('failures'),
+    /** By which rules its cells were coerced, by column. */
+    coerced: jsonb('coerced'),
     succeeded: integer('succeeded').notNull().default(0),
     failed: integer('failed').notNull().default(0),
     part: text('part'),

@@ -5,7 +5,7 @@ import { claimBatch } from './claim-batch.ts';
 import { connect, idleInTransactionMs, type Sql } from './connect.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
-import { finishCopy, finishResults, rejectHash } from './finish-stage.ts';
+import { finishConversion, finishCopy, finishResults, rejectHash } from './finish-stage.ts';
 import { giveBack, giveUp, reclaimExpired, renewLeases } from './leases.ts';
 import { chunkLines, exhaustedBatches, stalledBatches, stuckBatches, waitingWork } from './waiting-work.ts';
 
@@ -35,6 +35,7 @@ export function postgresWorkStore(options: {
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
+    finishConversion: (claim, input) => told(finishConversion(sql, claim, input)),
     finishResults: (claim, files, counts) => told(finishResults(sql, claim, files, counts)),
     finishRemoval: (claim) => told(finishRemoval(sql, claim)),
     giveUp: (lease, reason, how) => told(giveUp(sql, lease, reason, how)),

@@ -2,9 +2,10 @@ import type { ApiServices } from '../api-services.ts';
 import { listedBatch } from '../batch-view.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { callerOf } from '../plugins/access.ts';
-import { type BatchPage, BatchPageSchema, MOST_COLUMNS_LISTED } from '../schemas/batch.ts';
+import { type BatchPage, BatchPageSchema } from '../schemas/batch.ts';
 import { BatchesQuery, filtersOf } from '../schemas/batches-query.ts';
 import { answer } from '../schemas/component.ts';
+import { MOST_COLUMNS_LISTED } from '../schemas/read.ts';
 import type { ApiInstance } from '../typed-instance.ts';
 
 const PAGE = 20;
@@ -18,7 +19,7 @@ export function listBatches(app: ApiInstance, services: ApiServices): void {
         operationId: 'listBatches',
         tags: ['Batches'],
         summary: 'List the batches of the account',
-        description: `Newest first. Every filter that is given must fit; give the same ones again with \`cursor\`. Each item is the batch as \`GET /batches/{batch}\` has it, but with at most ${MOST_COLUMNS_LISTED} of \`read.columns\`.`,
+        description: `Newest first. Every filter that is given must fit; give the same ones again with \`cursor\`. Each item is the batch as \`GET /batches/{batch}\` has it, but with at most ${MOST_COLUMNS_LISTED} of \`read.columns\`, and without what was coerced in them, \`error_codes\` and \`first_errors\`.`,
         querystring: BatchesQuery,
         response: { 200: answer('A page of batches', BatchPageSchema) },
       },

@@ -50,9 +50,6 @@ function writtenFiles(row: BatchRow): readonly ResultFile[] {
   throw new RequestError('results_not_ready', why);
 }
 
-/** These go with every choice: the one tells of the other files, the other has the format of the input. */
-const OF_NO_CHOICE: readonly ResultKind[] = ['manifest', 'unprocessed'];
-
 function chosenFiles(row: BatchRow, format: string | undefined): readonly ResultFile[] {
   const files = writtenFiles(row);
   if (format === undefined) return files;
@@ -61,7 +58,10 @@ function chosenFiles(row: BatchRow, format: string | undefined): readonly Result
     const detail = `the results were not written as ${shortened(format)}; there is ${formats.join(', ')}`;
     throw new RequestError('format_not_written', detail);
   }
-  return files.filter((file) => OF_NO_CHOICE.includes(file.kind) || file.format === format);
+  // What was not processed must be found, also where it could not be written in the format that was chosen.
+  const given = files.some((file) => file.kind === 'unprocessed' && file.format === format);
+  const others: readonly ResultKind[] = given ? ['manifest'] : ['manifest', 'unprocessed'];
+  return files.filter((file) => file.format === format || others.includes(file.kind));
 }
 
 async function linkTo(

@@ -53,7 +53,7 @@ export const batchOptions = {
     minLength: 1,
     maxLength: 1000,
     description:
-      'A column of the file (NDJSON: a key, that of a nested object after a dot): its value is repeated in the results. A record whose value is blank, or that an earlier record has, is invalid.',
+      'A column of the file (NDJSON and JSON: a key, that of a nested object after a dot): its value is repeated in the results. A record whose value is blank, or that an earlier record has, is invalid.',
   }),
   priority: Type.Integer({
     minimum: -100,

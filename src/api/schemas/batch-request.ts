@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { batchOptions, metadata, stopAfterRequest } from './batch-options.ts';
-import { component, dictionary, sha256, uuid } from './component.ts';
+import { component, dictionary, reference, sha256, uuid } from './component.ts';
+import { FileFormatSchema } from './file-format.ts';
 
 export const BatchRequestSchema = component(
   'BatchRequest',
@@ -18,11 +19,12 @@ export const BatchRequestSchema = component(
         ),
       ),
       metadata: Type.Optional(metadata),
+      format: Type.Optional(reference(FileFormatSchema)),
       mapping: Type.Optional(
         dictionary<string>(
           {
             description:
-              'Which field of the operation a column of the file fills: column → field. A column that is not named here fills the field of its own name. One that a CSV file does not have ends the batch in `validation_failed` (`file_column_missing`). Of NDJSON the names are paths (keys, those of nested objects after a dot), and a path that a record does not have is simply not given there.',
+              'Which field of the operation a column of the file fills: column → field. A column that is not named here fills the field of its own name. One that a CSV or XLSX file does not have ends the batch in `validation_failed` (`file_column_missing`). Of NDJSON and JSON the names are paths (keys, those of nested objects after a dot), and a path that a record does not have is simply not given there.',
           },
           Type.String({ minLength: 1, maxLength: 1000 }),
         ),
@@ -59,10 +61,11 @@ export const BatchRequestSchema = component(
           hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
           metadata: { source: 'crm' },
           mapping: { 'E-Mail': 'email' },
+          format: { delimiter: ';', decimal: ',', dates: ['DD.MM.YYYY'] },
           on_invalid: 'skip',
           stop_after: { failures: 1000 },
           custom_id: 'Personnel number',
-          results_format: ['ndjson', 'csv'],
+          results_format: ['ndjson', 'xlsx'],
         },
       ],
     },

@@ -1,8 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_STATUSES } from '../../core/batch.ts';
+import { MOST_FIRST_ERRORS } from '../../core/tally.ts';
 import { batchExample } from './batch-example.ts';
 import { batchOptions, stopAfter } from './batch-options.ts';
 import { component, dictionary, nullable, reference, seconds, sha256, uuid } from './component.ts';
+import { FileFormatSchema } from './file-format.ts';
+import { ReadSchema } from './read.ts';
 
 const StatusReasonSchema = Type.Object(
   {
@@ -36,7 +39,10 @@ const CountsSchema = Type.Object(
 const ProgressSchema = Type.Object(
   {
     stage: Type.String({ description: 'The status whose work this is.' }),
-    unit: Type.Enum(['bytes', 'records']),
+    unit: Type.Enum(['bytes', 'records'], {
+      description:
+        'Bytes of the file in `new`, in `copying`, and in `copied` while it is converted (unpacked, decoded); else records.',
+    }),
     done: Type.Number(),
     of: nullable(Type.Number()),
     per_second: nullable(Type.Number()),
@@ -53,36 +59,19 @@ const ProgressSchema = Type.Object(
   { description: 'How far the stage is that runs; null when nothing runs.' },
 );
 
-/** Of a list: a wide file has thousands, and a page many batches. */
-export const MOST_COLUMNS_LISTED = 20;
-
-const ReadSchema = Type.Object(
+const FirstErrorsSchema = Type.Array(
+  Type.Object({
+    record: Type.Integer({ minimum: 1, description: 'Its number in the file.' }),
+    code: Type.String(),
+    message: Type.String(),
+    field: Type.Optional(Type.String()),
+    column: Type.Optional(Type.String({ description: 'What the file calls the field.' })),
+    value: Type.Optional(Type.String({ description: 'What stands there, shortened.' })),
+  }),
   {
-    format: Type.Enum(['csv', 'ndjson'], { description: 'Told by the content of the file.' }),
-    encoding: Type.String(),
-    bom: Type.Boolean({ description: 'Whether it begins with a byte order mark.' }),
-    delimiter: Type.Optional(Type.String({ description: 'Of CSV.' })),
-    quote: Type.Optional(Type.String({ description: 'Of CSV.' })),
-    header: Type.Optional(Type.Boolean({ description: 'Of CSV: whether the first row names the columns.' })),
-    columns: Type.Array(
-      Type.Object({
-        name: Type.String({
-          description:
-            'As the file has it. NDJSON: the keys of the first record, those of objects after a dot.',
-        }),
-        field: nullable(Type.String({ description: 'The field that it fills; null: it is ignored.' })),
-      }),
-      {
-        description: `In the order of the file. An item of a list of batches has the first ${MOST_COLUMNS_LISTED}; the batch itself has all.`,
-      },
-    ),
-    columns_total: Type.Integer({
-      minimum: 0,
-      description:
-        'How many columns there are, shown or not; of NDJSON the keys of the first record, 2,048 at the most.',
-    }),
+    maxItems: MOST_FIRST_ERRORS,
+    description: `The first rule that each of the first ${MOST_FIRST_ERRORS} failed records breaks, in the order of the file; the error report has all of them. Left out in lists.`,
   },
-  { description: 'As what the file was read; null until it was.' },
 );
 
 export const BatchSchema = component(
@@ -119,7 +108,18 @@ export const BatchSchema = component(
         description:
           'Whether `PATCH` with `status: resume` lets it go on: of a batch in `failed` whose input is still there.',
       }),
+      format: reference(FileFormatSchema),
       read: nullable(ReadSchema),
+      error_codes: Type.Optional(
+        dictionary<number>(
+          {
+            description:
+              'How many records have failed so far, by the code of what they break: one that breaks several rules counts for each code once, so that the sum may be larger than `counts.failed`. Left out in lists.',
+          },
+          Type.Integer({ minimum: 1 }),
+        ),
+      ),
+      first_errors: Type.Optional(FirstErrorsSchema),
       results_ready: Type.Boolean({ description: 'Whether the result files can be downloaded.' }),
       expires_ts: nullable(seconds('When its files are removed; null while it is not terminal')),
       deletion_requested: Type.Boolean({

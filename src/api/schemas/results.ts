@@ -5,10 +5,11 @@ import { component, seconds, sha256 } from './component.ts';
 const ResultFileSchema = Type.Object({
   kind: Type.Enum(['all', 'succeeded', 'failed', 'unprocessed', 'errors', 'manifest'], {
     description:
-      '`all`: one line per record, in the order of the file. `succeeded`, `failed`: the lines of those. `errors`: what is wrong with each failed record. `unprocessed`: the records that were not processed, as the input had them, so that they can be submitted again. `manifest`: SHA-256 and counts of the other files.',
+      '`all`: one line per record, in the order of the file. `succeeded`, `failed`: the lines of those. `errors`: what is wrong with each failed record. `unprocessed`: the records that were not processed, so that they can be submitted again. `manifest`: SHA-256 and counts of the other files.',
   }),
   format: Type.Enum([...RESULTS_FORMATS, 'json'], {
-    description: 'Of `unprocessed` that of the input, of the manifest `json`.',
+    description:
+      'Each of `results_format`; of `unprocessed` also that of the input (`ndjson` of a JSON array), of the manifest `json`.',
   }),
   url: Type.String({ description: 'Presigned GET: needs no other credentials.' }),
   bytes: Type.Integer({ minimum: 0 }),
@@ -51,7 +52,7 @@ export const ResultsQuery = Type.Object(
         minLength: 1,
         maxLength: 32,
         description:
-          'Only the files in this format, with the manifest and the `unprocessed` file. It chooses among the formats that were written (`results_format`); it converts nothing.',
+          'Only the files in this format, and the manifest; where there is no `unprocessed` file in it, those in other formats as well. It chooses among the formats that were written (`results_format`); it converts nothing.',
       }),
     ),
   },

@@ -6,7 +6,9 @@ import type {
   ResultsFormat,
   StatusReason,
 } from '../../core/batch.ts';
+import type { FileFormat } from '../../core/file-format.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
+import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
 import type { ObjectHead } from './object-store.ts';
 import type { InputDescription, ResultFile, WorkWaiting } from './work-store.ts';
 
@@ -79,6 +81,8 @@ export interface BatchOptions {
   resultsFormats: readonly ResultsFormat[];
   /** Seconds from the terminal status until the objects are removed. */
   expiresAfter: number;
+  /** What the client says of the file. */
+  format: FileFormat;
   metadata: Record<string, unknown>;
 }
 
@@ -107,7 +111,13 @@ export interface BatchRow extends BatchOptions {
   uploadBytes: number;
   /** What the client called the file. */
   filename: string | null;
+  /** Whether the file is being converted, in `copied`. */
+  converting: boolean;
   read: InputDescription | null;
+  /** By column; nothing until every record is checked, and in lists. */
+  coerced: CoercionCounts;
+  /** Of the records that have failed so far; nothing in lists. */
+  failures: FailureSummary;
   counts: Counts;
   progressDone: number;
   /** Records whose check or processing is settled in the phase that runs, and in the last ten seconds. */

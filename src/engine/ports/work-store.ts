@@ -1,7 +1,10 @@
 import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
+import type { FileFormat } from '../../core/file-format.ts';
 import type { TransactionSql } from '../../core/sql.ts';
+import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
+import type { Conversion } from '../../formats/conversion.ts';
 import type { InputDescription } from '../../formats/description.ts';
 import type { ObjectHead } from './object-store.ts';
 
@@ -20,7 +23,7 @@ export interface ResultFile {
 }
 
 /** The stages that lease the batch as a whole; the others lease its chunks. */
-export type BatchStage = 'copy' | 'write_results' | 'remove';
+export type BatchStage = 'copy' | 'convert' | 'write_results' | 'remove';
 
 /** A batch that this worker holds as a whole. */
 export interface BatchClaim {
@@ -39,7 +42,13 @@ export interface BatchClaim {
   /** In `validating`: whether the file was found to be bad. */
   rejected: boolean;
   resultsFormats: readonly ResultsFormat[];
-  /** `null` until the file was copied. */
+  /** What the client said of the file. */
+  format: FileFormat;
+  /** What the file was read as being in need of, until that is done. */
+  conversion: Conversion | null;
+  /** Hex SHA-256 of the file as it was read; `null` until then. */
+  hash: string | null;
+  /** What chunks are of: the private copy, or what it was converted to. `null` until the file was copied. */
   inputKey: string | null;
   /** `null` also for a file that could not be read as a whole. */
   read: InputDescription | null;
@@ -89,13 +98,19 @@ export interface ClaimOnly {
   mostBytes?: number;
 }
 
-export interface CopiedInput {
-  hash: string;
+/** The input as it was cut into chunks. */
+export interface CutInput {
   inputKey: string;
   read: InputDescription | null;
   chunks: readonly ChunkRange[];
   total: number | null;
   fault: FileFault | null;
+}
+
+export interface CopiedInput extends CutInput {
+  hash: string;
+  /** Not `null`: it cannot be cut as it is, and has no chunks yet. */
+  conversion: Conversion | null;
 }
 
 /** The outcome of a chunk's part of the work, as the settling transaction writes it. */
@@ -105,6 +120,8 @@ export interface ValidationOutcome {
   fileFault: RecordFault | null;
   /** Of every record that has one, if the batch names a column for it. */
   customIds: readonly CustomId[];
+  failures: FailureSummary;
+  coerced: CoercionCounts;
 }
 
 export interface CustomId {
@@ -119,6 +136,7 @@ export interface ProcessingOutcome {
   succeeded: number;
   failed: number;
   part: string;
+  failures: FailureSummary;
 }
 
 /** Where a chunk's lines are, for the result files. */
@@ -187,6 +205,7 @@ export interface WorkStore {
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
+  finishConversion(claim: BatchClaim, input: CutInput): Promise<void>;
   finishResults(claim: BatchClaim, files: readonly ResultFile[], counts: Counts): Promise<void>;
   /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */
   finishRemoval(claim: BatchClaim): Promise<void>;

@@ -52,8 +52,8 @@ async function readPart({ objects, signal }: ChunkReader, key: string): Promise<
 
 /** `null`: it is not there any more. */
 async function readClient(reader: ChunkReader, { range }: ChunkLines): Promise<ClientChunk | null> {
-  const { firstRecord, start, fault } = range;
-  const place = { firstRecord, start, limits: { cellBytes: reader.cellBytes } };
+  const { firstRecord, records, start, fault } = range;
+  const place = { firstRecord, records, start, limits: { cellBytes: reader.cellBytes } };
   // There may be more of it than memory holds.
   if (fault !== undefined) return new ClientChunk(NO_BYTES, reader.description, place, fault);
   const bytes = await reader.input.chunk(range);

@@ -1,99 +1,121 @@
 import { isUtf8 } from 'node:buffer';
-import type { FileErrorCode, FileFault } from '../../core/errors.ts';
-import { shortened } from '../../core/result.ts';
-import { firstInvalidByte, invalidUtf8Message } from '../encoding.ts';
-import { RESERVED_NAMES } from '../reserved-names.ts';
+import type { FileFault } from '../../core/errors.ts';
+import type { Encoding } from '../../core/file-format.ts';
+import { restored } from '../../core/neutralise.ts';
+import { encodingMessage, firstInvalidByte } from '../encoding.ts';
+import {
+  checkHeader,
+  columnNames,
+  type HeaderProblem,
+  isMarked,
+  tooManyColumns,
+  unnamedColumns,
+} from '../table-header.ts';
 import type { CsvDialect } from './dialect.ts';
 import { readRow } from './read-row.ts';
 
-/**
- * A header beyond this is no table that a person or a program works with; it is kept with the batch and shown, and every
- * line of the results may repeat its names.
- */
-const MOST_COLUMNS = 2_048;
-const LONGEST_HEADER = 256 * 1024;
+/** A longer header row is not read: every line of the results may repeat its names. */
+export const LONGEST_HEADER = 256 * 1024;
 
-/** Of a file with the line ends of old Macs all lines are one row, and it looks as if it were the header. */
-export const LONE_CR = 'the row holds a CR without LF: lines end in LF or CRLF';
+/** In a file with the line ends of old Macs several lines, or all, are one row. */
+const LONE_CR = '; the row holds a CR without LF: lines end in LF or CRLF';
+
+const HEADER_ROW = 'the header row';
+/** Where there is no header row it tells how many columns there are. */
+const FIRST_ROW = 'the first row';
 
 export type ParsedHeader =
-  | { header: string[]; fault?: undefined }
-  | { header: string[] | null; fault: FileFault };
+  | { header: string[]; marked: boolean; fault?: undefined }
+  | { header: string[] | null; marked: boolean; fault: FileFault };
+
+interface HeaderPlace {
+  dialect: CsvDialect;
+  /** Where the row begins in the file that is read, in bytes. */
+  offset: number;
+  /** Of the file as it came. */
+  encoding: Encoding;
+}
 
 /**
  * Reads the header row: one name per column, trimmed of white space. Two names are the same when they are equal
  * after trimming; names that differ in case are two columns, because fields are told apart by case as well.
  *
  * @param bytes the row with its line end, without a byte order mark
- * @param offset where the row begins in the file, in bytes
  * @returns the names; with a fault they are there (untouched by it) if the row could be read at all
  */
-export function parseHeader(bytes: Buffer, options: { dialect: CsvDialect; offset: number }): ParsedHeader {
-  const { dialect, offset } = options;
-  const fault = (code: FileErrorCode, message: string): FileFault => {
-    const hint = hasLoneCr(bytes.subarray(0, LONGEST_HEADER)) ? `; ${LONE_CR}` : '';
-    return { code, message: message + hint, record: 0, offset };
+export function parseHeader(bytes: Buffer, { dialect, offset, encoding }: HeaderPlace): ParsedHeader {
+  const unread = ({ code, message }: HeaderProblem, at = 0): ParsedHeader => {
+    return { header: null, marked: false, fault: { code, message, record: 0, offset: offset + at } };
   };
-  if (bytes.length > LONGEST_HEADER) {
-    const message = `The header row has ${bytes.length} bytes; at most ${LONGEST_HEADER} are read`;
-    return { header: null, fault: fault('file_header_malformed', message) };
-  }
   if (!isUtf8(bytes)) {
     const at = firstInvalidByte(bytes);
-    const message = invalidUtf8Message(bytes, at);
-    return { header: null, fault: { code: 'file_encoding', message, record: 0, offset: offset + at } };
+    return unread({ code: 'file_encoding', message: encodingMessage(bytes, at, encoding) }, at);
   }
-  const row = readRow(bytes.toString('utf8'), 0, dialect);
-  if (row.misplacedIn > 0) {
-    const message = `Column ${row.misplacedIn} of the header row has a quote where RFC 4180 allows none`;
-    return { header: null, fault: fault('file_header_malformed', message) };
-  }
-  if (row.cells.length > MOST_COLUMNS) {
-    const message = `The header row has ${row.cells.length} columns; at most ${MOST_COLUMNS} are read`;
-    return { header: null, fault: fault('file_header_malformed', message) };
-  }
-  const nul = row.cells.findIndex((cell) => cell.includes('\0'));
-  if (nul !== -1) {
-    const message = `Column ${nul + 1} of the header row holds a NUL character; is this a text file?`;
-    return { header: null, fault: fault('file_header_malformed', message) };
-  }
-  const header = row.cells.map((cell) => cell.trim());
-  const problem = emptyName(header) ?? repeatedName(header) ?? reservedName(header);
-  return problem ? { header, fault: fault(...problem) } : { header };
+  const text = bytes.toString('utf8');
+  const row = readRow(text, 0, dialect);
+  const hint = hintOfLoneCr(bytes);
+  const unreadable =
+    row.misplacedIn > 0
+      ? misplacedQuote(row.misplacedIn, HEADER_ROW)
+      : (tooManyColumns(row.cells.length, HEADER_ROW) ??
+        nulCharacter(row.cells) ??
+        loneCr(text, row.cells, dialect));
+  if (unreadable !== undefined) return unread({ ...unreadable, message: unreadable.message + hint });
+  const names = columnNames(row.cells);
+  const marked = isMarked(names);
+  const header = marked ? names.map(restored) : names;
+  const problem = checkHeader(header);
+  if (problem === undefined) return { header, marked };
+  const { code, message } = problem;
+  return { header, marked, fault: { code, message: message + hint, record: 0, offset } };
 }
 
-function hasLoneCr(bytes: Buffer): boolean {
-  return /\r(?!\n)./s.test(bytes.toString('latin1'));
+/**
+ * As `parseHeader`, where there is no header row: names for as many columns as the first record has cells. A row whose
+ * cells are a guess tells nothing.
+ */
+export function parseFirstRecord(bytes: Buffer, { dialect, offset }: HeaderPlace): ParsedHeader {
+  // Delimiters are ASCII, so this tells the cells of a record in a damaged encoding too.
+  const { cells, misplacedIn } = readRow(bytes.toString('latin1'), 0, dialect);
+  const problem =
+    misplacedIn > 0 ? misplacedQuote(misplacedIn, FIRST_ROW) : tooManyColumns(cells.length, FIRST_ROW);
+  if (problem === undefined) return { header: unnamedColumns(cells.length), marked: false };
+  return { header: null, marked: false, fault: { ...problem, record: 0, offset } };
 }
 
-type Problem = [code: FileErrorCode, message: string] | undefined;
+function misplacedQuote(column: number, row: string): HeaderProblem {
+  const message = `Column ${column} of ${row} has a quote where RFC 4180 allows none`;
+  return { code: 'file_header_malformed', message };
+}
 
-function emptyName(header: readonly string[]): Problem {
-  const index = header.indexOf('');
+function nulCharacter(cells: readonly string[]): HeaderProblem | undefined {
+  const index = cells.findIndex((cell) => cell.includes('\0'));
   if (index === -1) return undefined;
-  const atEnd = index > 0 && index === header.length - 1;
-  const hint = atEnd ? '; is there a delimiter too many at the end of the row?' : '';
-  return ['file_header_empty', `Column ${index + 1} of ${header.length} has no name${hint}`];
+  const message = `Column ${index + 1} of ${HEADER_ROW} holds a NUL character; is this a text file?`;
+  return { code: 'file_header_malformed', message };
 }
 
-function repeatedName(header: readonly string[]): Problem {
-  const seen = new Map<string, number>();
-  for (const [index, name] of header.entries()) {
-    const first = seen.get(name);
-    if (first !== undefined) {
-      const columns = `Columns ${first + 1} and ${index + 1}`;
-      return ['file_header_duplicate', `${columns} have the same name, "${shortened(name)}"`];
+/**
+ * In a cell without quotes a CR is where another program ends a line. Before the line end of the row it is one that was
+ * written twice (CR CR LF): then the last cell of each record would have it too.
+ *
+ * @param cells of a row without a misplaced quote, so that they tell where each of them begins in the text
+ */
+function loneCr(text: string, cells: readonly string[], { quote }: CsvDialect): HeaderProblem | undefined {
+  let at = 0;
+  for (const [index, cell] of cells.entries()) {
+    if (text.charCodeAt(at) === quote) {
+      at += cell.length + cell.split(String.fromCharCode(quote)).length + 2;
+    } else if (cell.includes('\r')) {
+      const message = `Column ${index + 1} of ${HEADER_ROW} holds a line end outside quotes`;
+      return { code: 'file_header_malformed', message };
+    } else {
+      at += cell.length + 1;
     }
-    seen.set(name, index);
   }
   return undefined;
 }
 
-function reservedName(header: readonly string[]): Problem {
-  const index = header.findIndex((name) =>
-    name.split('.').some((segment) => RESERVED_NAMES.has(segment.trim())),
-  );
-  if (index === -1) return undefined;
-  const name = shortened(header[index] ?? '');
-  return ['file_header_reserved', `Column ${index + 1} has the name "${name}", which is not allowed`];
+function hintOfLoneCr(bytes: Buffer): string {
+  return /\r(?!\n)./s.test(bytes.toString('latin1')) ? LONE_CR : '';
 }

@@ -1,24 +1,23 @@
 import type { ChunkLimits } from '../../core/chunk.ts';
 import type { FileFault } from '../../core/errors.ts';
+import type { Encoding } from '../../core/file-format.ts';
 import { ChunkCutter } from '../chunk-cutter.ts';
-import { HeldRecord } from '../held-record.ts';
 import { CR } from '../line-ends.ts';
 import type { RecordIndex, RecordIndexer } from '../record-indexer.ts';
 import { BoundaryScanner } from './boundaries.ts';
 import type { CsvDialect } from './dialect.ts';
-import { LONE_CR, parseHeader } from './header.ts';
+import { TableTop } from './table-top.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * Finds the records and chunks of a CSV file in one streaming pass (RFC 4180; empty lines are no records and have no
- * number). Holds offsets and the header row, whatever the size of the file.
+ * Finds the records and chunks of a CSV file in one streaming pass (RFC 4180). Neither empty lines nor the rows down to
+ * the header row are records, and they have no number. Holds offsets and one row, whatever the size of the file.
  */
 export class CsvIndexer implements RecordIndexer {
-  readonly #dialect: CsvDialect;
-  readonly #limits: ChunkLimits;
   /** Offset of the first byte that is scanned. */
   readonly #start: number;
+  readonly #top: TableTop;
   readonly #scanner: BoundaryScanner;
   readonly #cutter: ChunkCutter;
   /** Offset of the first byte that is not scanned yet. */
@@ -26,19 +25,22 @@ export class CsvIndexer implements RecordIndexer {
   /** Offset of the line that is being scanned, and its first byte. */
   #lineStart: number;
   #firstByte: number | undefined;
-  readonly #headerRow: HeldRecord;
-  #headerDone = false;
-  #header: string[] | null = null;
   #fault: FileFault | undefined;
 
-  /** @param options `start` is the offset of the first byte, after a byte order mark */
-  constructor(options: { dialect: CsvDialect; limits: ChunkLimits; start: number }) {
-    this.#dialect = options.dialect;
-    this.#limits = options.limits;
+  /**
+   * @param options `start` is the offset of the first byte, after a byte order mark; `encoding` is that of the file as it
+   * came, UTF-8 where it is left out
+   */
+  constructor(options: {
+    dialect: CsvDialect & { headerRow: number };
+    limits: ChunkLimits;
+    start: number;
+    encoding?: Encoding;
+  }) {
     this.#start = options.start;
     this.#scanned = options.start;
     this.#lineStart = options.start;
-    this.#headerRow = new HeldRecord(options.limits.recordBytes);
+    this.#top = new TableTop(options.dialect, options.limits, options.encoding ?? 'utf-8');
     this.#scanner = new BoundaryScanner(options.dialect);
     this.#cutter = new ChunkCutter(options.limits);
   }
@@ -52,18 +54,25 @@ export class CsvIndexer implements RecordIndexer {
     }
     this.#scanned += piece.length;
     if (this.#lineStart >= base) this.#firstByte = piece[this.#lineStart - base];
-    if (this.#headerDone) this.#cutter.endPiece(this.#lineStart);
-    else this.#headerRow.add(piece.subarray(Math.max(this.#lineStart - base, 0)));
+    if (!this.#top.isOver) this.#top.add(piece.subarray(Math.max(this.#lineStart - base, 0)));
+    if (this.#mayBeRecord) this.#cutter.endPiece(this.#lineStart);
   }
 
-  finish(): RecordIndex {
+  finish(cut?: FileFault): RecordIndex {
     // The last piece is not ours any more, and all of it has been hashed.
     this.#cutter.open(NO_BYTES, this.#scanned);
-    if (this.#lineStart < this.#scanned) this.#lastLine(this.#lineStart, this.#scanned);
+    if (this.#lineStart < this.#scanned) this.#lastLine(this.#lineStart, this.#scanned, cut);
     this.#cutter.finish();
     const { records, chunks } = this.#cutter;
-    if (records === 0) this.#fault ??= noRecords(this.#scanned, this.#headerDone, this.#header);
-    return { columns: this.#header, records, chunks, ...(this.#fault && { fault: this.#fault }) };
+    const { columns, marked } = this.#top;
+    const found = this.#top.fault ?? this.#fault;
+    const fault = found ?? (records === 0 ? this.#top.nothing(this.#scanned) : undefined);
+    return { columns, marked, records, chunks, ...(fault && { fault }) };
+  }
+
+  /** Whether the line that is being scanned is a record if it is not blank. */
+  get #mayBeRecord(): boolean {
+    return this.#top.isOver || this.#top.isRecord;
   }
 
   /** A line ends at offset `end`, after its LF. */
@@ -72,14 +81,13 @@ export class CsvIndexer implements RecordIndexer {
     this.#lineStart = end;
     const size = end - start;
     const blank = size === 1 || (size === 2 && this.#byteAt(start, piece, base) === CR);
-    if (this.#headerDone) {
-      if (blank) this.#cutter.blank(start, end);
-      else this.#cutter.record(start, end);
+    if (!this.#top.isOver) {
+      this.#top.add(piece.subarray(Math.max(start - base, 0), end - base));
+      this.#endOfTop(start, end, blank);
     } else if (blank) {
-      this.#headerRow.clear();
+      this.#cutter.blank(start, end);
     } else {
-      this.#headerRow.add(piece.subarray(Math.max(start - base, 0), end - base));
-      this.#readHeader(start);
+      this.#cutter.record(start, end);
     }
   }
 
@@ -88,45 +96,33 @@ export class CsvIndexer implements RecordIndexer {
     return start >= base ? piece[start - base] : this.#firstByte;
   }
 
-  #readHeader(offset: number): void {
-    this.#headerDone = true;
-    const row = this.#headerRow.take();
-    if (row === null) {
-      const message = `The header row is longer than the ${this.#limits.recordBytes} bytes that a record may have`;
-      this.#fault = { code: 'file_header_malformed', message, record: 0, offset };
-      return;
-    }
-    const { header, fault } = parseHeader(row, { dialect: this.#dialect, offset });
-    this.#header = header;
-    this.#fault = fault;
-    if (header !== null) this.#cutter.limitCells(header.length);
+  /** A line ends that came before the records, or is the first of them. */
+  #endOfTop(start: number, end: number, blank: boolean): void {
+    this.#top.endLine(start, end, blank);
+    if (this.#top.columns !== null) this.#cutter.limitCells(this.#top.columns.length);
+    if (!this.#top.isRecord) return;
+    if (blank) this.#cutter.blank(start, end);
+    else this.#cutter.record(start, end);
   }
 
   /** The last line has no LF: it may be a record all the same, or the remains of one. */
-  #lastLine(start: number, end: number): void {
+  #lastLine(start: number, end: number, cut: FileFault | undefined): void {
     const opened = this.#scanner.unclosedQuote;
-    if (opened !== -1) {
-      const record = this.#headerDone ? this.#cutter.nextRecord : 0;
-      const fault = unclosedQuote(record, this.#start + opened);
-      this.#fault ??= fault;
-      if (this.#headerDone) this.#cutter.unreadable(start, end, fault);
-    } else if (this.#headerDone) {
-      this.#cutter.record(start, end);
-    } else {
-      this.#readHeader(start);
+    if (opened === -1) {
+      if (!this.#top.isOver) this.#endOfTop(start, end, false);
+      else if (cut === undefined) this.#cutter.record(start, end);
+      else this.#cutter.unreadable(start, end, { ...cut, record: this.#cutter.nextRecord });
+      return;
     }
+    if (!this.#top.isOver) this.#top.endUnclosed(this.#start + opened);
+    if (!this.#mayBeRecord) return;
+    const fault = unclosedQuote(this.#cutter.nextRecord, this.#start + opened);
+    this.#fault = fault;
+    this.#cutter.unreadable(start, end, fault);
   }
 }
 
 function unclosedQuote(record: number, offset: number): FileFault & { record: number } {
-  const where = record === 0 ? 'the header row' : `record ${record}`;
-  const message = `The quote that opens a cell of ${where} is never closed, so the rest of the file cannot be read`;
+  const message = `The quote that opens a cell of record ${record} is never closed, so the rest of the file cannot be read`;
   return { code: 'file_unclosed_quote', message, record, offset };
-}
-
-function noRecords(bytes: number, hasHeader: boolean, header: readonly string[] | null): FileFault {
-  if (bytes === 0) return { code: 'file_no_records', message: 'The file is empty' };
-  const only = hasHeader ? 'only a header row' : 'only empty lines';
-  const hint = header?.some((name) => name.includes('\r')) ? `; ${LONE_CR}` : '';
-  return { code: 'file_no_records', message: `The file holds ${only}${hint}` };
 }

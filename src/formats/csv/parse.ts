@@ -1,4 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
+import { restored } from '../../core/neutralise.ts';
 import { byteOffsets } from '../byte-offsets.ts';
 import { encodingFault } from '../encoding.ts';
 import { CR, LF } from '../line-ends.ts';
@@ -14,6 +15,8 @@ export interface ParseOptions extends ChunkPlace {
   dialect: CsvDialect;
   /** How many cells the header has. */
   columns: number;
+  /** Whether it is a table of ours: then what was neutralised in its cells is undone. */
+  marked?: boolean;
 }
 
 /**
@@ -29,7 +32,12 @@ export function parseCsvChunk(bytes: Buffer, options: ParseOptions): CsvRow[] {
   if (isAscii(bytes)) readText(bytes.toString('latin1'), 0, options, rows);
   else if (isUtf8(bytes)) readText(bytes.toString('utf8'), 0, options, rows);
   else readDamaged(bytes, options, rows);
+  if (options.marked) for (const row of rows) restoreCells(row);
   return rows;
+}
+
+function restoreCells(row: CsvRow): void {
+  if (row.cells !== undefined) row.cells = row.cells.map(restored);
 }
 
 /**
@@ -77,37 +85,38 @@ function readText(text: string, offset: number, options: ParseOptions, rows: Csv
 
 /** Some bytes are no UTF-8: each record is decoded by itself, and the broken ones are told. */
 function readDamaged(bytes: Buffer, options: ParseOptions, rows: CsvRow[]): void {
-  let start = 0;
-  for (const record of lines(bytes, options.dialect)) {
+  for (const record of csvSlices(bytes, options.dialect)) {
+    const start = record.byteOffset - bytes.byteOffset;
     if (isUtf8(record)) {
       readText(record.toString('utf8'), start, options, rows);
     } else {
       const number = options.firstRecord + rows.length;
-      rows.push({ fault: encodingFault(record, number, options.start + start), offset: start });
+      const place = { record: number, offset: options.start + start, encoding: options.encoding };
+      rows.push({ fault: encodingFault(record, place), offset: start });
     }
-    start += record.length;
   }
 }
 
-/** The bytes of each record with its line end, as many as `parseCsvChunk` has rows. */
+/**
+ * The bytes of each record with its line end, as many as `parseCsvChunk` has rows. Nothing is made of an empty line: a chunk
+ * can hold millions of them.
+ */
 export function csvSlices(bytes: Buffer, dialect: CsvDialect): Buffer[] {
-  return [...lines(bytes, dialect)].filter((line) => !isEmptyLine(line));
-}
-
-function* lines(bytes: Buffer, dialect: CsvDialect): Generator<Buffer> {
+  const slices: Buffer[] = [];
   const scanner = new BoundaryScanner(dialect);
   scanner.feed(bytes);
   for (let start = 0; start < bytes.length; ) {
     const next = scanner.next();
     const end = next === -1 ? bytes.length : next;
-    yield bytes.subarray(start, end);
+    if (!isEmptyLine(bytes, start, end)) slices.push(bytes.subarray(start, end));
     start = end;
   }
+  return slices;
 }
 
-function isEmptyLine(line: Buffer): boolean {
-  if (line.at(-1) !== LF) return false;
-  return line.length === 1 || (line.length === 2 && line[0] === CR);
+function isEmptyLine(bytes: Buffer, start: number, end: number): boolean {
+  if (bytes[end - 1] !== LF) return false;
+  return end - start === 1 || (end - start === 2 && bytes[start] === CR);
 }
 
 function indexOrEnd(text: string, what: string, from: number): number {

@@ -1,4 +1,5 @@
 import type { ChunkLimits } from '../../core/chunk.ts';
+import type { FileFault } from '../../core/errors.ts';
 import { ChunkCutter } from '../chunk-cutter.ts';
 import { HeldRecord } from '../held-record.ts';
 import { LF } from '../line-ends.ts';
@@ -11,6 +12,9 @@ const NO_BYTES = Buffer.alloc(0);
 /**
  * Finds the records and chunks of an NDJSON file in one streaming pass: each line that holds more than JSON's white
  * space is one, whatever is in it. Holds offsets and the first record, whatever the size of the file.
+ *
+ * How many cells a chunk has is not limited: the first record does not tell how many keys the others have, and those that
+ * they have take bytes, which are.
  */
 export class NdjsonIndexer implements RecordIndexer {
   readonly #cutter: ChunkCutter;
@@ -44,12 +48,19 @@ export class NdjsonIndexer implements RecordIndexer {
     this.#cutter.endPiece(this.#lineStart);
   }
 
-  finish(): RecordIndex {
+  finish(cut?: FileFault): RecordIndex {
     // The last piece is not ours any more, and all of it has been hashed.
     this.#cutter.open(NO_BYTES, this.#scanned);
-    if (this.#lineStart < this.#scanned) this.#endLine(this.#scanned);
+    if (this.#lineStart < this.#scanned) this.#endLine(this.#scanned, cut);
     this.#cutter.finish();
-    return { columns: this.#columns, records: this.#cutter.records, chunks: this.#cutter.chunks };
+    const { records, chunks } = this.#cutter;
+    return {
+      columns: this.#columns,
+      marked: false,
+      records,
+      chunks,
+      ...(records === 0 && { fault: noRecords(this.#scanned) }),
+    };
   }
 
   /** The bytes `[from, to)` of the piece belong to the line that is being scanned. */
@@ -59,11 +70,12 @@ export class NdjsonIndexer implements RecordIndexer {
   }
 
   /** The line ends at offset `end`, after its LF if it has one. */
-  #endLine(end: number): void {
+  #endLine(end: number, cut?: FileFault): void {
     const start = this.#lineStart;
     if (!this.#firstDone) this.#endFirst();
     if (this.#blank) this.#cutter.blank(start, end);
-    else this.#cutter.record(start, end);
+    else if (cut === undefined) this.#cutter.record(start, end);
+    else this.#cutter.unreadable(start, end, { ...cut, record: this.#cutter.nextRecord });
     this.#lineStart = end;
     this.#blank = true;
   }
@@ -72,6 +84,10 @@ export class NdjsonIndexer implements RecordIndexer {
     const line = this.#firstRecord.take();
     this.#firstDone = !this.#blank;
     if (this.#firstDone && line !== null) this.#columns = keyPathsOf(line);
-    if (this.#columns !== null) this.#cutter.limitCells(this.#columns.length);
   }
+}
+
+function noRecords(bytes: number): FileFault {
+  const message = bytes === 0 ? 'The file is empty' : 'The file holds only blank lines';
+  return { code: 'file_no_records', message };
 }

@@ -6,12 +6,17 @@ import { endOfString, isQuote } from './tokens.ts';
 /** In longer lines the place is not looked for: its parser builds strings by the character and is slow. */
 const LONGEST_SEARCHED = 64 * 1024;
 
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+
 /**
  * What is wrong with a line that `JSON.parse` refuses, and at which character: that is what its own messages do not
  * always say.
  */
 export function malformed(line: string, refusal: Error): RecordFault {
-  if (levels(line) > MOST_LEVELS) return tooDeep();
+  if (isTooDeep(line)) return tooDeep();
   let why = refusal.message;
   if (line.length <= LONGEST_SEARCHED) {
     try {
@@ -21,25 +26,27 @@ export function malformed(line: string, refusal: Error): RecordFault {
       if (what !== undefined) why = `${what} at character ${Number(position) + 1}`;
     }
   }
-  return { code: 'json_malformed', message: `The line is not JSON: ${printable(why)}` };
+  return { code: 'json_malformed', message: `The record is not JSON: ${printable(why)}` };
 }
 
-/** How deep a recursive parser would go, at most: up to what it refuses, texts end where it thinks they do. */
-function levels(line: string): number {
+/**
+ * Whether a recursive parser may go too deep: up to what it refuses, texts end where it thinks they do. A line of
+ * megabytes must not be looked through for longer than it takes to know.
+ */
+function isTooDeep(line: string): boolean {
   let level = 0;
-  let deepest = 0;
   for (let at = 0; at < line.length; ) {
     if (isQuote(line, at)) {
       at = endOfString(line, at);
       continue;
     }
-    const character = line.charAt(at);
-    if (character === '[' || character === '{') level += 1;
-    else if (character === ']' || character === '}') level -= 1;
-    deepest = Math.max(deepest, level);
+    const unit = line.charCodeAt(at);
+    if (unit === OPENING_BRACKET || unit === OPENING_BRACE) level += 1;
+    else if (unit === CLOSING_BRACKET || unit === CLOSING_BRACE) level -= 1;
+    if (level > MOST_LEVELS) return true;
     at += 1;
   }
-  return deepest;
+  return false;
 }
 
 /** What the message quotes of the line may be a control character or half of a surrogate pair. */

@@ -11,7 +11,7 @@ import { readLine } from './read-line.ts';
 const BRACE = 0x7b;
 const BLANK = /^[ \t\r]*$/;
 
-export type NdjsonRow = ValueRow | FaultyRow;
+type NdjsonRow = ValueRow | FaultyRow;
 
 /**
  * Reads the records of one chunk, one a line, by the rules with which `NdjsonIndexer` has cut it: as many rows come
@@ -45,30 +45,32 @@ function readText(text: string, offset: number, place: ChunkPlace, rows: NdjsonR
 
 /** Some bytes are no UTF-8: each line is decoded by itself, and the broken ones are told. */
 function readDamaged(bytes: Buffer, place: ChunkPlace, rows: NdjsonRow[]): void {
-  let start = 0;
-  for (const line of lines(bytes)) {
+  for (const line of lineSlices(bytes)) {
+    const start = line.byteOffset - bytes.byteOffset;
     if (isUtf8(line)) {
       readText(line.toString('utf8'), start, place, rows);
     } else {
-      const number = place.firstRecord + rows.length;
-      rows.push({ fault: encodingFault(line, number, place.start + start), offset: start });
+      const record = place.firstRecord + rows.length;
+      const { encoding } = place;
+      const fault = encodingFault(line, { record, offset: place.start + start, encoding });
+      rows.push({ fault, offset: start });
     }
-    start += line.length;
   }
 }
 
-/** The bytes of each record with its line end, as many as `parseNdjsonChunk` has rows. */
+/**
+ * The bytes of each record with its line end, as many as `parseNdjsonChunk` has rows. Nothing is made of a blank line: a
+ * chunk can hold millions of them.
+ */
 export function lineSlices(bytes: Buffer): Buffer[] {
-  return [...lines(bytes)].filter((line) => !isBlank(line, 0, line.length));
-}
-
-function* lines(bytes: Buffer): Generator<Buffer> {
+  const slices: Buffer[] = [];
   for (let start = 0; start < bytes.length; ) {
     const lf = bytes.indexOf(LF, start);
     const end = lf === -1 ? bytes.length : lf + 1;
-    yield bytes.subarray(start, end);
+    if (!isBlank(bytes, start, end)) slices.push(bytes.subarray(start, end));
     start = end;
   }
+  return slices;
 }
 
 class ValueOfLine implements JsonRecord {

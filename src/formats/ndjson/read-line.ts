@@ -5,7 +5,7 @@ import { mayRepeatKeys, repeatedKey } from './repeated-key.ts';
 import { badText, countKeys, mayHoldBadText } from './soundness.ts';
 import { hasTooManyKeys, tooManyKeys } from './too-many-keys.ts';
 
-export type ReadLine = { value: JsonObject; fault?: undefined } | { fault: RecordFault; value?: undefined };
+type ReadLine = { value: JsonObject; fault?: undefined } | { fault: RecordFault; value?: undefined };
 
 /**
  * Reads one line as a record: one JSON object (RFC 8259) with no key twice, since which of the two counts is anyone's
@@ -33,5 +33,5 @@ export function readLine(text: string, limits: Pick<ChunkLimits, 'cellBytes'>): 
 
 function notObject(value: JsonValue): RecordFault {
   const what = Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`;
-  return { code: 'json_not_object', message: `The line holds ${what}; a record is an object in braces` };
+  return { code: 'json_not_object', message: `The record is ${what}; it has to be an object in braces` };
 }

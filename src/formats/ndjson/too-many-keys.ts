@@ -2,7 +2,7 @@ import type { RecordFault } from '../../core/chunk.ts';
 import { endOfString, skipBlanks } from './tokens.ts';
 
 /** Of all objects of a record together. */
-export const MOST_KEYS = 10_000;
+const MOST_KEYS = 10_000;
 
 /** What a key takes at least: two quotes, a colon, and one character of a value. */
 const SHORTEST_KEY = 4;

@@ -2,31 +2,32 @@ import type { RecordFault } from '../../core/chunk.ts';
 import type { InputDescription } from '../description.ts';
 import { parseChunk, type Row, recordSlices } from '../parse-chunk.ts';
 import type { ChunkPlace } from '../row.ts';
+import { sheetCells } from './sheet-line.ts';
 
 /** Rows that are read one by one; whoever wants more of them wants all. */
 const MOST_ALONE = 64;
+
+/** Where a chunk is, and how many records were cut into it. */
+export interface ClientPlace extends ChunkPlace {
+  records: number;
+}
 
 /** What the client sent of one chunk, read again only as far as a result file repeats it. */
 export class ClientChunk {
   readonly #bytes: Buffer;
   readonly #description: InputDescription;
-  readonly #place: ChunkPlace;
+  readonly #place: ClientPlace;
   readonly #fault: RecordFault | undefined;
   #rows: readonly Row[] | undefined;
   #alone = 0;
   #slices: readonly Buffer[] | undefined;
 
   /** @param fault of a chunk of one record that cannot be read at all: then `bytes` are none, whatever it was */
-  constructor(bytes: Buffer, description: InputDescription, place: ChunkPlace, fault?: RecordFault) {
+  constructor(bytes: Buffer, description: InputDescription, place: ClientPlace, fault?: RecordFault) {
     this.#bytes = bytes;
     this.#description = description;
     this.#place = place;
     this.#fault = fault;
-  }
-
-  /** Whether the bytes of its record were not read, as there are too many or it has no end. */
-  get unread(): boolean {
-    return this.#fault !== undefined;
   }
 
   /** The record at this place in the chunk, from 0. */
@@ -36,7 +37,7 @@ export class ClientChunk {
       this.#alone += 1;
       return this.#rowAlone(index);
     }
-    this.#rows ??= parseChunk(this.#bytes, this.#description, this.#place);
+    this.#rows ??= this.#whole(parseChunk(this.#bytes, this.#description, this.#place));
     return found(this.#rows[index], index);
   }
 
@@ -48,17 +49,29 @@ export class ClientChunk {
     return found(parseChunk(bytes, this.#description, place)[0], index);
   }
 
+  /** Read in another way than it was cut, a chunk would lose records without a word. */
+  #whole<T>(read: T[]): T[] {
+    const { firstRecord, records } = this.#place;
+    if (read.length === records) return read;
+    throw new Error(`of the ${records} records from ${firstRecord} the input has ${read.length}`);
+  }
+
   /** Its bytes in the file, with their line end. */
   slice(index: number): Buffer {
-    this.#slices ??= this.#fault === undefined ? recordSlices(this.#bytes, this.#description) : [];
+    this.#slices ??= this.#whole(recordSlices(this.#bytes, this.#description));
     return found(this.#slices[index], index);
   }
 
-  /** Its text in the file, without the line end; what is no UTF-8 is shown as U+FFFD. */
-  text(index: number): string {
-    return this.slice(index)
+  /**
+   * Its text in the file, without the line end; what is no UTF-8 is shown as U+FFFD. Of a workbook the cells of its row, as
+   * JSON. `null` when it was never read whole, as there is too much of it or it has no end.
+   */
+  text(index: number): string | null {
+    if (this.#fault !== undefined) return null;
+    const line = this.slice(index)
       .toString('utf8')
       .replace(/\r?\n$/, '');
+    return this.#description.format === 'xlsx' ? sheetCells(line) : line;
   }
 }
 

@@ -1,3 +1,6 @@
+import { LF } from '../line-ends.ts';
+import type { ResultChunk } from './result-chunk.ts';
+
 /** As much of a result file as is made at once: between two pieces the process answers others. */
 export const PIECE_BYTES = 1024 * 1024;
 
@@ -26,4 +29,17 @@ export function* piecesOfBytes(parts: Iterable<Buffer>): Generator<Buffer> {
     bytes = 0;
   }
   if (bytes > 0) yield Buffer.concat(held, bytes);
+}
+
+/** What is made of each place, one by one as it is asked for. */
+export function* each<Made>(places: readonly number[], make: (index: number) => Made): Generator<Made> {
+  for (const index of places) yield make(index);
+}
+
+/** The unprocessed records of a chunk as the client sent them, each with a line end. */
+export function slicesOf(chunk: ResultChunk, lineEnd: string): Generator<Buffer> {
+  const slices = chunk.results.places('unprocessed').map((index) => chunk.client.slice(index));
+  const last = slices.at(-1);
+  const whole = last === undefined || last.at(-1) === LF;
+  return piecesOfBytes(whole ? slices : [...slices, Buffer.from(lineEnd)]);
 }

@@ -130,8 +130,8 @@ export class Clients {
     await this.#sheaf.services.objects.put(upload!.key, Buffer.from(`id,ref\nother,${Math.random()}\n`));
     this.#overwritten.add(batch.uploadId);
     for (const other of this.batches.filter(({ uploadId }) => uploadId === batch.uploadId)) {
-      const copied = (await this.find(other))?.counts.total ?? null;
-      if (copied === null) other.overwritten = true;
+      const entered = (await this.find(other))?.statuses ?? [];
+      if (!entered.some(({ status }) => status === 'copied')) other.overwritten = true;
     }
   }
 

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { TOO_LONG } from './operation.ts';
 import { record } from './plain-record.ts';
@@ -13,6 +14,8 @@ export interface PlannedRecord {
 
 export interface PlannedFile {
   format: 'csv' | 'ndjson';
+  /** Compressed, so that it has to be converted before it can be cut. */
+  gzipped: boolean;
   records: PlannedRecord[];
 }
 
@@ -21,6 +24,7 @@ export type Verdict = 'invalid' | 'good' | 'refused' | 'poison';
 
 export const plannedFile: fc.Arbitrary<PlannedFile> = record({
   format: fc.constantFrom('csv' as const, 'ndjson' as const),
+  gzipped: fc.boolean(),
   records: fc.array(
     record({
       kind: fc.oneof(
@@ -45,7 +49,12 @@ const ID_OF_KIND: Partial<Record<RecordKind, string>> = {
   too_long: TOO_LONG,
 };
 
-export function bodyOf({ format, records }: PlannedFile): string {
+export function bodyOf(file: PlannedFile): Buffer {
+  const text = Buffer.from(textOf(file));
+  return file.gzipped ? gzipSync(text) : text;
+}
+
+function textOf({ format, records }: PlannedFile): string {
   const lines = records.map(({ kind, ref }, index) => {
     const id = ID_OF_KIND[kind] ?? `r${index + 1}`;
     if (format === 'csv') return kind === 'unreadable' ? `${id},${ref},one too many` : `${id},${ref}`;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { RetryableFault } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import { OperationRegistry } from '../../../src/core/operation.ts';
 import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
 import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
@@ -21,6 +22,8 @@ export interface Surroundings {
   store: { failing: number };
   /** A call of the handler begins. */
   called(batchId: string, records: readonly number[]): Promise<void>;
+  /** A step failed as only a mistake in the program makes it fail. */
+  mistaken(error: Error): void;
 }
 
 export type WorkerState = 'working' | 'frozen' | 'dead' | 'done';
@@ -71,6 +74,7 @@ export class MortalWorker {
       serveTicket(
         {
           ...services,
+          log: this.#log(),
           operations,
           known,
           work: this.#work(),
@@ -89,7 +93,13 @@ export class MortalWorker {
   sweep(): Promise<WorkerState> {
     const { services } = this.#around.sheaf;
     return this.#run(() =>
-      sweep({ ...services, work: this.#work(), objects: this.#objects(), queue: this.#queue() }),
+      sweep({
+        ...services,
+        log: this.#log(),
+        work: this.#work(),
+        objects: this.#objects(),
+        queue: this.#queue(),
+      }),
     );
   }
 
@@ -182,6 +192,25 @@ export class MortalWorker {
     return done;
   }
 
+  /** What is logged of a step that failed: a mistake in the program must not pass for a mishap. */
+  #log(): Log {
+    const { sheaf, mistaken } = this.#around;
+    const { log } = sheaf.services;
+    const noted =
+      (level: 'warn' | 'error'): Log['warn'] =>
+      (about, message) => {
+        const { err } = about as { err?: unknown };
+        if (isMistake(err)) mistaken(err);
+        log[level](about, message);
+      };
+    return {
+      debug: log.debug.bind(log),
+      info: log.info.bind(log),
+      warn: noted('warn'),
+      error: noted('error'),
+    };
+  }
+
   #queue(): WorkQueue {
     const { queue } = this.#around;
     return {
@@ -206,6 +235,7 @@ export class MortalWorker {
       giveBack: (...args) => call(() => work.giveBack(...args), { before: 'giving_back' }),
       rejectHash: (...args) => call(() => work.rejectHash(...args), settled),
       finishCopy: (...args) => call(() => work.finishCopy(...args), settled),
+      finishConversion: (...args) => call(() => work.finishConversion(...args), settled),
       finishResults: (...args) => call(() => work.finishResults(...args), settled),
       finishRemoval: (...args) => call(() => work.finishRemoval(...args), settled),
       giveUp: (...args) => call(() => work.giveUp(...args), { before: 'giving_back' }),
@@ -288,4 +318,11 @@ export class MortalWorker {
       return await what();
     }, points);
   }
+}
+
+/** Class 42 of SQLSTATE are statements that no server could run. */
+function isMistake(error: unknown): error is Error {
+  if (error instanceof TypeError || error instanceof ReferenceError) return true;
+  const { code } = (error ?? {}) as { code?: unknown };
+  return error instanceof Error && typeof code === 'string' && /^42[0-9A-Z]{3}$/.test(code);
 }

@@ -33,11 +33,15 @@ export class World {
   /** Calls of the handler that should not have been; it cannot throw to say so, since that is caught. */
   readonly #wrongCalls: string[] = [];
 
+  readonly #mistakes: string[] = [];
+
   constructor(sheaf: TestSheaf) {
     this.#sheaf = sheaf;
     this.#clients = new Clients(sheaf, this.#queue);
     const called = (batchId: string, records: readonly number[]) => this.#called(batchId, records);
-    this.#workers = new Workers({ sheaf, queue: this.#queue, store: this.#store, called }, this.#queue);
+    const mistaken = (error: Error) => void this.#mistakes.push(error.stack ?? error.message);
+    const around = { sheaf, queue: this.#queue, store: this.#store, called, mistaken };
+    this.#workers = new Workers(around, this.#queue);
   }
 
   async act(action: Action): Promise<void> {
@@ -158,6 +162,7 @@ export class World {
 
   async #check(): Promise<void> {
     expect(this.#wrongCalls, 'the handler was called').toEqual([]);
+    expect(this.#mistakes, 'a step failed for no mishap').toEqual([]);
     await Promise.all(this.#clients.batches.map((batch) => checkBatch(this.#sheaf, batch)));
   }
 
