@@ -295,13 +295,12 @@ describe('a file that is wrong as a whole', () => {
       ],
     ],
     [
-      'as its array does not end',
+      'as its array ends in an item, which has failed,',
       () => '[{"learner_id":"a","email":"\\"x, y"},\n{"learner_id":"b"}, {"learn',
       [
         ['learner_id', 'email'],
         ['a', '"x, y'],
         ['b', ''],
-        ['', ''],
       ],
     ],
     [
