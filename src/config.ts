@@ -166,7 +166,7 @@ export const SETTINGS = {
     parse: wholeNumber(1, 100),
   }),
   SHEAF_STEP_SECONDS: setting({
-    doc: 'After how long without progress a step (a chunk, a copy, a result file) is given up and tried again.',
+    doc: 'After how long without progress a step (a chunk, a copy, a conversion, a result file) is given up and tried again.',
     default: '900',
     parse: wholeNumber(10, 86_400),
   }),

@@ -1,4 +1,5 @@
 import type { Batch } from '../api/schemas/batch.ts';
+import { isConverted } from '../formats/description.ts';
 import type { Unit } from './format.ts';
 
 /** How far a stage is that runs. */
@@ -67,18 +68,15 @@ export function endedStages(batch: Batch, bytes: number): EndedStage[] {
     const stage = STAGES.find(({ runs }) => runs === status);
     const next = batch.statuses[index + 1];
     if (stage === undefined || next === undefined) return [];
-    if (stage === CONVERSION && !wasConverted(batch)) return [];
+    if (stage === CONVERSION && !wasConverted(batch.read)) return [];
     const all = stage.unit === 'bytes' ? bytes : batch.counts.total;
     const amount = stage.finishedBy.includes(next.status) ? all : null;
     return [{ label: stage.label, unit: stage.unit, amount, seconds: Math.max(0, next.ts - ts) }];
   });
 }
 
-function wasConverted({ read }: Batch): boolean {
-  if (read === null) return false;
-  const { format, compression, encoding, line_end: lineEnd } = read;
-  const isText = format === 'csv' || format === 'ndjson';
-  return !isText || compression !== null || encoding !== 'utf-8' || lineEnd === 'cr';
+function wasConverted(read: Batch['read']): boolean {
+  return read !== null && isConverted({ ...read, lineEnd: read.line_end });
 }
 
 /** What a batch is at; `null` when nothing runs. */

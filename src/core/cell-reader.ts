@@ -19,6 +19,8 @@ interface Cell extends ColumnTally {
 /** Fills an operation's input from a row of cells. */
 export class CellReader {
   readonly #cells: Cell[] = [];
+  /** Where in a row each field is. */
+  readonly #places = new Map<string, number>();
   /** What the file calls each field. */
   readonly columns = new Map<string, string>();
 
@@ -35,12 +37,18 @@ export class CellReader {
       const shown = shortened(column);
       const read = textReader(field, values.rules, values.format);
       this.#cells.push({ index, field, shown, read, column, rule: coercionOf(field), blank: 0, changed: 0 });
+      this.#places.set(field.name, index);
       this.columns.set(field.name, shown);
     }
   }
 
   get tallies(): Iterable<ColumnTally> {
     return this.#cells;
+  }
+
+  /** The text that a field was read from; `null`: none was given. */
+  textOf(row: readonly string[], field: string): string | null {
+    return row[this.#places.get(field) ?? -1] || null;
   }
 
   /** @param problems of cells that are blank in the row because they cannot be read */

@@ -9,8 +9,6 @@ import { numberReader, unlikeNumber } from './number-notation.ts';
 import type { Coercion } from './tally.ts';
 import type { ValueRules } from './value-rules.ts';
 
-export type { Problem };
-
 /**
  * A cell’s text may hold numbers, booleans and dates with blanks around them; text fields are kept to the letter.
  */

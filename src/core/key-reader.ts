@@ -2,7 +2,7 @@ import { coerceLiteral, coerceOther, coercionOf, textReader } from './coerce.ts'
 import { type Coerced, isProblem, type Problem, type ReadText } from './coerced.ts';
 import type { Field } from './field.ts';
 import type { FileType } from './file-format.ts';
-import { isObject, type JsonObject, type JsonRecord, type JsonValue } from './json-record.ts';
+import { isObject, type JsonObject, type JsonRecord, type JsonValue, textAt } from './json-record.ts';
 import { parentOf, place, type RecordInput } from './record-input.ts';
 import { type RecordError, shortened } from './result.ts';
 import type { ColumnTally } from './tally.ts';
@@ -37,6 +37,8 @@ interface Reading {
 export class KeyReader {
   readonly #names = new Map<string, Name>();
   readonly #required: Field[];
+  /** The key path that fills each field. */
+  readonly #paths = new Map<string, string>();
   /** What the file calls each field. */
   readonly columns = new Map<string, string>();
 
@@ -48,6 +50,7 @@ export class KeyReader {
     for (const [path, field] of fields) {
       const read = textReader(field, values.rules, values.format);
       this.#name(path).filled = { field, read, column: path, rule: coercionOf(field), blank: 0, changed: 0 };
+      this.#paths.set(field.name, path);
       this.columns.set(field.name, shortened(path));
       for (let dot = path.indexOf('.'); dot !== -1; dot = path.indexOf('.', dot + 1)) {
         this.#name(path.slice(0, dot)).inside = true;
@@ -58,6 +61,12 @@ export class KeyReader {
 
   get tallies(): Iterable<ColumnTally> {
     return [...this.#names.values()].flatMap(({ filled }) => filled ?? []);
+  }
+
+  /** What a field was read from, as text; `null`: none was given. */
+  textOf(record: JsonRecord, field: string): string | null {
+    const path = this.#paths.get(field);
+    return path === undefined ? null : textAt(record, path);
   }
 
   read(record: JsonRecord, input: RecordInput, errors: RecordError[]): void {

@@ -121,10 +121,21 @@ export class RecordReader {
     const told = new Set(errors.map((error) => error.field));
     for (const error of broken) {
       if (error.field !== undefined && told.has(error.field)) continue;
-      const column = this.columnOf(error.field);
-      errors.push(column === undefined ? error : { ...error, column });
+      errors.push(this.#asWritten(error, record));
     }
     return { input: null, errors: errors.slice(0, MOST_ERRORS) };
+  }
+
+  /** The check saw the input: whoever looks for it in the file finds it by the text and the column that it was read from. */
+  #asWritten(error: RecordError, record: readonly string[] | JsonRecord): RecordError {
+    const column = this.columnOf(error.field);
+    if (error.field === undefined || column === undefined) return error;
+    if (error.value === undefined) return { ...error, column };
+    const text =
+      'value' in record
+        ? (this.#keys?.textOf(record, error.field) ?? null)
+        : this.#cells.textOf(record, error.field);
+    return { ...error, column, ...(text !== null && { value: shortened(text) }) };
   }
 
   /** What the file calls a field, for errors that a handler gives. */

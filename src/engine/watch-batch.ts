@@ -33,13 +33,13 @@ export function isOver(batch: BatchRow): boolean {
  * between two looks, whichever process did the work.
  */
 export class BatchWatches {
-  readonly #batches: Pick<BatchStore, 'find'>;
+  readonly #batches: Pick<BatchStore, 'look'>;
   readonly #log: Log;
   readonly #intervalMs: number;
   readonly #watched = new Map<string, Watched>();
   #failing = false;
 
-  constructor(engine: { batches: Pick<BatchStore, 'find'>; log: Log }, intervalMs = INTERVAL_MS) {
+  constructor(engine: { batches: Pick<BatchStore, 'look'>; log: Log }, intervalMs = INTERVAL_MS) {
     this.#batches = engine.batches;
     this.#log = engine.log;
     this.#intervalMs = intervalMs;
@@ -80,7 +80,7 @@ export class BatchWatches {
 
   async #look(watched: Watched): Promise<void> {
     try {
-      const batch = await this.#batches.find(watched.accountId, watched.id);
+      const batch = await this.#batches.look(watched.accountId, watched.id);
       if (watched.watchers.size === 0) return;
       this.#works();
       if (batch === null || batch.statuses.length >= watched.seen) {

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ChunkLimits, ChunkRange, RecordFault } from '../core/chunk.ts';
 
-/** As many cells as a worker and the result files take at once; a file of many columns has fewer records in a chunk. */
+/** Of tables: as many cells as a worker and the result files take at once; one of many columns has fewer records in a chunk. */
 const MOST_CELLS = 1_000_000;
 
 /** A record that goes on after the end of the piece. Its bytes are gone; only their hashes are kept. */

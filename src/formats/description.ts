@@ -58,10 +58,12 @@ export type SheetDescription = SheetLayout & ColumnBinding & Values;
 export type TableDescription = CsvDescription | SheetDescription;
 
 /** Whether its chunks are of a converted file: what lies where in that says nothing to whoever has the one that came. */
-export function isConverted(description: InputDescription): boolean {
-  const { format, compression, encoding } = description;
-  if (compression !== null || encoding !== 'utf-8') return true;
-  return format === 'csv' ? description.lineEnd === 'cr' : format !== 'ndjson';
+export function isConverted(
+  came: Pick<FileLayout, 'format' | 'compression' | 'encoding'> & { lineEnd?: LineEnd | undefined },
+): boolean {
+  const { format, compression, encoding, lineEnd } = came;
+  const isText = format === 'csv' || format === 'ndjson';
+  return !isText || compression !== null || encoding !== 'utf-8' || lineEnd === 'cr';
 }
 
 /** A CSV file as RFC 4180 has it, but for what is known of it. */

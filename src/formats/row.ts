@@ -1,5 +1,5 @@
 import type { ChunkLimits, RecordFault } from '../core/chunk.ts';
-import type { Problem } from '../core/coerce.ts';
+import type { Problem } from '../core/coerced.ts';
 import type { Encoding } from '../core/file-format.ts';
 import type { JsonRecord } from '../core/json-record.ts';
 

@@ -33,6 +33,12 @@ async function rowGone(id: string): Promise<void> {
   while ((await row(id)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+/** The rows go last: when its removal begins a batch says that it has expired, and its objects are there still. */
+async function expire(id: string): Promise<void> {
+  await sheaf.sql`update batches set expires_at = now() - interval '1 second' where id = ${id}`;
+  while ((await row(id))?.chunks !== 0) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 describe('a batch that has ended', () => {
   it('goes with its objects and its rows; a tombstone stays that only a repeated delete sees', async () => {
     const batch = await sheaf.run(heldCsv(['del1', 'del2', 'del3']), {
@@ -97,15 +103,33 @@ describe('what is due', () => {
     const batch = await sheaf.run(heldCsv(['exp1', 'bad']), { operation: 'hold', expires_after: 3600 });
     const row = (await sheaf.batch(batch.id))!;
     expect(row.expiresAt! - row.statuses.at(-1)!.ts).toBeCloseTo(3600, 0);
-    await sheaf.sql`update batches set expires_at = now() - interval '1 second' where id = ${batch.id}`;
-    while (!(await sheaf.batch(batch.id)).expired) await new Promise((resolve) => setTimeout(resolve, 50));
+    await expire(batch.id);
     const expired = await sheaf.batch(batch.id);
     expect(expired).toMatchObject({
       status: 'completed',
+      expired: true,
       resultsReady: false,
       counts: { total: 2, succeeded: 1, failed: 1 },
     });
     expect(await sheaf.keys(`batches/${batch.id}/`)).toEqual([]);
+  });
+
+  it.each([
+    ['with result files', true],
+    ['whose result files were never written', false],
+  ])('expires: of a batch %s the failures stay, without what the file holds', async (_, written) => {
+    const long = 'x'.repeat(21);
+    const file = heldCsv([long, 'bad']);
+    const batch = await sheaf.run(file, { operation: 'hold', on_invalid: 'skip' });
+    expect(batch.failures.first[0]).toMatchObject({ record: 1, code: 'too_long', value: long });
+    if (!written)
+      await sheaf.sql`update batches set results_at = null, failures = null where id = ${batch.id}`;
+    await expire(batch.id);
+    const { value: _value, ...first } = batch.failures.first[0]!;
+    const { counts, failures } = await sheaf.batch(batch.id);
+    expect([counts, failures.codes]).toEqual([batch.counts, { too_long: 1, refused: 1 }]);
+    expect(failures.first).toEqual([first, batch.failures.first[1]]);
+    expect(JSON.stringify(await row(batch.id))).not.toContain(long);
   });
 
   it('and nothing else is removed', async () => {

@@ -50,8 +50,12 @@ describe('the failed records of a batch', () => {
       codes: { too_long: 1 },
       first: [{ record: 1, code: 'too_long' }],
     });
+    // Whoever follows it looks every second: nothing is summed for that.
+    const look = async () => (await sheaf.services.batches.look(sheaf.caller.accountId, id))?.failures;
+    expect(await look()).toEqual({ codes: {}, first: [] });
     release();
     const { failures } = await sheaf.ended(id);
+    expect(await look()).toEqual(failures);
     expect(failures.codes).toEqual({ too_long: 1, refused: 1 });
     expect(failures.first.map(({ record }) => record)).toEqual([1, 3]);
   });

@@ -1,22 +1,14 @@
+import { LEARNER_COLUMNS, type Learner } from '../../src/cli/sample/learner.ts';
+
 /*
  * Learners whose values are easily damaged on their way through a file, and what must become of them: the same in
  * whatever form they come.
  */
 
-export const FIELDS = [
-  'learner_id',
-  'email',
-  'given_name',
-  'family_name',
-  'birth_date',
-  'phone',
-  'country',
-  'score',
-  'joined_at',
-] as const;
+export const FIELDS = LEARNER_COLUMNS;
 
 /** As a client has it: texts, '' where nothing is given. */
-export type AwkwardLearner = Readonly<Record<(typeof FIELDS)[number], string>>;
+export type AwkwardLearner = Readonly<Learner>;
 
 /** All of them can be written in Windows-1252. */
 const TEXTS: readonly string[] = [

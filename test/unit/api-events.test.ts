@@ -40,13 +40,12 @@ async function serve(feeds: ApiServices['feeds'] = {}): Promise<Served> {
     if (world.trouble !== null) throw world.trouble;
   };
   const store = batchesInMemory(world, () => null, asked);
-  Object.assign(batches, store, {
-    find: async (...of: Parameters<BatchStore['find']>) => {
-      served.finds += 1;
-      await served.hold?.wait();
-      return await store.find(...of);
-    },
-  });
+  const counted: BatchStore['look'] = async (...of) => {
+    served.finds += 1;
+    await served.hold?.wait();
+    return await store.look(...of);
+  };
+  Object.assign(batches, store, { find: counted, look: counted });
   await world.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = world.app.server.address() as AddressInfo;
   const url = (batch: string) => `http://127.0.0.1:${port}/batches/${batch}/events`;
@@ -343,17 +342,17 @@ describe('looking at the batch', () => {
   test('ends with a batch that is over, also while somebody is still being told so', async () => {
     const served = await serve();
     const row = rowOf(served, await endedBatch(served));
-    let finds = 0;
-    const find = async () => {
-      finds += 1;
+    let looks = 0;
+    const look = async () => {
+      looks += 1;
       return row;
     };
-    const watches = new BatchWatches({ batches: { find }, log: pino({ level: 'silent' }) }, 1);
+    const watches = new BatchWatches({ batches: { look }, log: pino({ level: 'silent' }) }, 1);
     const seen: (BatchRow | null)[] = [];
     watches.watch(row, (found) => seen.push(found));
     await until(() => seen.length > 0);
     await pause(50);
-    expect([finds, seen]).toEqual([1, [row]]);
+    expect([looks, seen]).toEqual([1, [row]]);
   });
 
   test('is out of date when it shows less than one who came later has seen', async () => {
@@ -363,8 +362,8 @@ describe('looking at the batch', () => {
     enter(row, 'failed');
     const before = structuredClone({ ...row, resultsReady: true });
     const looks: ((row: BatchRow) => void)[] = [];
-    const find = () => new Promise<BatchRow>((resolve) => looks.push(resolve));
-    const watches = new BatchWatches({ batches: { find }, log: pino({ level: 'silent' }) }, 1);
+    const look = () => new Promise<BatchRow>((resolve) => looks.push(resolve));
+    const watches = new BatchWatches({ batches: { look }, log: pino({ level: 'silent' }) }, 1);
     const seen: (BatchRow | null)[] = [];
     const leave = [watches.watch(before, (found) => seen.push(found))];
     await until(() => looks.length === 1);

@@ -71,6 +71,7 @@ export function batchesInMemory(
       });
     },
     find: async (accountId, id) => own(accountId, id),
+    look: async (accountId, id) => own(accountId, id),
     list: async (accountId, { limit, before, filters = {} }) => {
       asked();
       return [...world.batches.values()]

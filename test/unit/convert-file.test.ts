@@ -375,12 +375,22 @@ describe('gzip', () => {
     expect(read.bytes.toString()).toBe(csv);
   });
 
+  test.each(['1,a', '1,"a'])(
+    'without a header, cut in its first record, gives that one a fault: %s',
+    async (text) => {
+      const format = { type: 'csv', headerRow: 0, delimiter: ',' } as const;
+      const read = await converted(gzipSync(text, { level: 0 }).subarray(0, -8), { format });
+      expect(read.file).toMatchObject({ records: 1, fault: { code: 'file_truncated', record: 1 } });
+      expect(read.file.chunks).toMatchObject([{ records: 1, fault: { code: 'file_truncated', record: 1 } }]);
+    },
+  );
+
   test('cut in a quoted cell is truncated, which is why the quote is not closed', async () => {
     const text = 'id,name\n1,a\n2,"b';
     const whole = Buffer.concat([gzipSync(text, { level: 0 })]);
     const read = await converted(whole.subarray(0, -4));
     expect(read.file.fault).toMatchObject({ code: 'file_truncated', record: 2 });
-    expect(rowsOf(read)).toEqual([['1', 'a'], 'file_unclosed_quote']);
+    expect(rowsOf(read)).toEqual([['1', 'a'], 'file_truncated']);
     const sound = await converted(whole);
     expect(sound.file.fault).toMatchObject({ code: 'file_unclosed_quote', record: 2 });
     expect(sound.file.fault).not.toHaveProperty('offset');

@@ -174,6 +174,17 @@ describe('what is wrong with the whole file', () => {
     expect(index('a,\r\n').fault?.message).not.toContain('CR');
   });
 
+  test('records without a header that have one CR too many are told so; elsewhere in a cell it is data', () => {
+    const headless = (file: string) => index(file, {}, 1 << 16, { headerRow: 0 }).fault;
+    expect(headless('1,2\r\r\n3,4\r\r\n')).toEqual({
+      code: 'file_header_malformed',
+      message: 'The end of the first row is CR CR LF; lines end in LF or CRLF',
+      record: 0,
+      offset: 0,
+    });
+    for (const file of ['1,2\r\n', '1\r,2\n', '1,"2\r"\r\n', '1,2\r']) expect(headless(file)).toBeUndefined();
+  });
+
   test('with a bad header the records are still counted', () => {
     const found = index('a,,c\n1,2,3\n4,5,6\n');
     expect(found).toMatchObject({

@@ -222,6 +222,13 @@ describe('values', () => {
     ]);
   });
 
+  test.each([
+    ['age', '-1.0e2', '-1.0e2'],
+    ['age', '" -100"', ' -100'],
+  ])('a value that was read and then refused is shown as the file has it: %s %s', (key, json, value) => {
+    expect(read(`"${key}":${json}`).errors).toMatchObject([{ field: key, column: key, value }]);
+  });
+
   test('every broken rule of a record is told at once, each by the key path in the file', () => {
     const mapping = { Nr: 'id', 'person.alter': 'age', Aktiv: 'active' };
     const line = `{"Nr":"${'9'.repeat(21)}","person":{"alter":"x"},"Aktiv":2,"address":{"floor":1.50,"city":[]}}`;
@@ -231,7 +238,7 @@ describe('values', () => {
       ['Aktiv', 'active', 'invalid_type', '2'],
       ['Nr', 'id', 'too_long', '9'.repeat(21)],
       ['address.city', 'address.city', 'invalid_type', '[]'],
-      ['address.floor', 'address.floor', 'invalid_type', '1.5'],
+      ['address.floor', 'address.floor', 'invalid_type', '1.50'],
       ['person.alter', 'age', 'invalid_type', 'x'],
     ]);
   });

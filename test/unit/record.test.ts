@@ -362,6 +362,17 @@ describe('reading a row', () => {
     });
   });
 
+  test('a value that was read and then refused is shown as the file has it, in short', () => {
+    const values = { decimal: ',', thousands: '.', dates: [], timeZone: null } as const;
+    const columns = ['id', 'age', 'score'].map((name) => ({ name, field: name }));
+    const { errors } = new RecordReader(person, { columns, values }).read(['x', ' -1.000', '101,505']);
+    expect(errors.map(({ column, value }) => [column, value])).toEqual([
+      ['age', ' -1.000'],
+      ['score', '101,505'],
+    ]);
+    expect(read({ age: `-${'0'.repeat(200)}1` }).errors[0]?.value).toBe(`-${'0'.repeat(99)}…`);
+  });
+
   test('the value is shown in short', () => {
     const long = '9'.repeat(500);
     expect(read({ age: long }).errors[0]?.value).toBe(`${'9'.repeat(100)}…`);

@@ -277,7 +277,7 @@ describe('a table of an NDJSON file', () => {
     );
     expect(header).toBe('id,address.city,tags,note,_rest,_record,_status,_error_code,_error,"_sheaf"');
     expect(row).toBe(
-      '12345678901234567890,"Ωmega, ""x""","[""a"",1.0]",,"{""address.zip"":1.50,""more"":{""k"":[1]}}",1,succeeded,,,',
+      '12345678901234567890,"Ωmega, ""x""","[""a"",1.0]",,"{""address.zip"":1.50,""more"":{""k"":[1]},""_status"":""x""}",1,succeeded,,,',
     );
   });
 

@@ -169,6 +169,23 @@ describe('writing results', () => {
     ]);
   });
 
+  test('of an input that is read in another way than it was cut does without it, once the batch has failed', async () => {
+    const it = store();
+    it.objects.set(part(0), PARTS[0]!);
+    const lines = chunks();
+    Object.assign(lines[1]!, { part: null, succeeded: 0 }, { range: { ...lines[1]!.range, records: 3 } });
+    const why = 'of the 3 records from 3 the input has 2';
+    // Before, it may be the fault of this worker: the batch fails only when no other does better.
+    await expect(write(it, lines, { total: 5 })).rejects.toThrow(why);
+    expect(it.objects.has('manifest.json')).toBe(false);
+
+    const { finished } = await write(it, lines, { total: 5, status: 'failed' });
+    expect(finished?.counts).toMatchObject({ total: 5, succeeded: 2, unprocessed: 3 });
+    const { omitted } = JSON.parse(it.objects.get('manifest.json')?.toString() ?? '');
+    expect(omitted).toEqual(expect.arrayContaining([{ kind: 'unprocessed', format: 'csv', why }]));
+    expect(finished?.files.map(({ kind }) => kind)).not.toContain('unprocessed');
+  });
+
   test('of a batch whose records were never counted there is nothing to write', async () => {
     const it = store();
     const { finished } = await write(it, [], {

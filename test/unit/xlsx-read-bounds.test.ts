@@ -147,7 +147,8 @@ describe('rows of more cells than a sheet has columns', () => {
 });
 
 test('attributes are looked for in their tag alone, and not in all that follows', async () => {
-  const tags = 200_000;
+  // So many that a search through all that follows each would take minutes.
+  const tags = 100_000;
   const xml = new XmlScanner(
     'part',
     (async function* () {
@@ -156,13 +157,14 @@ test('attributes are looked for in their tag alone, and not in all that follows'
   );
   const begun = performance.now();
   let seen = 0;
+  let found = 0;
   for (let token = xml.next(); token !== OVER; token = xml.next()) {
     if (token === MORE) await xml.more();
     if (token !== START) continue;
-    expect(xml.attribute('r')).toBe(null);
+    if (xml.attribute('r') !== null) found += 1;
     seen += 1;
   }
-  expect(seen).toBe(tags + 1);
+  expect([seen, found]).toEqual([tags + 1, 0]);
   expect(performance.now() - begun).toBeLessThan(10_000);
 });
 

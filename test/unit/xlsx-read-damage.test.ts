@@ -97,11 +97,12 @@ describe('an archive', () => {
       zipOf([...bookFiles(BOOK), { name: SHEET.toUpperCase(), data: sheetOf(ROWS) }]),
       'two files named',
     ],
-    ['with bytes after its end', Buffer.concat([bookOf(BOOK), Buffer.from('more')]), 'extra bytes'],
+    ['with bytes after its end', Buffer.concat([bookOf(BOOK), Buffer.from('more')]), 'something else'],
   ])('%s is damaged', async (_, bytes, message) => {
     const fault = await faultOf(bytes);
     expect(fault.code).toBe('file_damaged');
     expect(fault.message).toContain(message);
+    expect(fault.message).not.toMatch(/\p{Cc}/u);
   });
 
   test('with bytes after the packed data of a file is damaged', async () => {
@@ -236,6 +237,22 @@ describe('damage in the middle', () => {
     expect(fault?.message).toContain(message);
     expect(fault?.message).toContain(SHEET);
     expect(rows).toEqual([{ cells: ['1'] }]);
+  });
+
+  test.each([
+    ['in the header row', sheetOf(ROWS.replace('<v>a', '<v <v>a')), {}, 0],
+    ['before it', sheetOf(ROWS.replace('<row>', '<row')), { headerRow: 2 }, 0],
+    ['in the first record', sheetOf(ROWS.replace('<v>1', '<v <v>1')), {}, 1],
+    [
+      'in the first of rows that are all records',
+      sheetOf(ROWS.replace('<v>a', '<v <v>a')),
+      { headerRow: 0 },
+      1,
+    ],
+  ])('%s is told with the record that it is in, 0 for none', async (_, sheet, format, record) => {
+    const { fault, rows } = await readBook({ sheet }, { format });
+    expect(fault).toMatchObject({ code: 'file_damaged', record });
+    expect(rows).toEqual([]);
   });
 
   test('of UTF-8', async () => {

@@ -21,15 +21,14 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
   return {
     create: (batch, keep) => faultsTold(() => createBatch(sql, batch, keep)),
     find: async (accountId, id) => {
-      const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
-      const [row] = await faultsTold(() => selectBatches(db, own, 1));
+      const row = await lookAt(db, accountId, id);
       if (row === undefined) return null;
-      const failures = row.page.failures ?? (await faultsTold(() => failuresOf(sql, id)));
-      return {
-        ...toRow(row),
-        coerced: (row.page.coerced ?? {}) as CoercionCounts,
-        failures: failures as FailureSummary,
-      };
+      if (row.page.failures !== null) return toRow(row);
+      return { ...toRow(row), failures: await faultsTold(() => failuresOf(sql, id)) };
+    },
+    look: async (accountId, id) => {
+      const row = await lookAt(db, accountId, id);
+      return row === undefined ? null : toRow(row);
     },
     list: (accountId, { limit, before, filters = {} }) => {
       const older = before === undefined ? undefined : lt(batches.id, before);
@@ -39,6 +38,12 @@ export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): Bat
     change: (accountId, id, change) => faultsTold(() => changeBatch(sql, accountId, id, change)),
     requestDeletion: (accountId, id) => faultsTold(() => requestDeletion(sql, accountId, id)),
   };
+}
+
+async function lookAt(db: Database, accountId: string, id: string): Promise<Selected | undefined> {
+  const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
+  const [row] = await faultsTold(() => selectBatches(db, own, 1));
+  return row;
 }
 
 /** Tombstones are nobody's. */
@@ -131,8 +136,8 @@ function toRow({ page: stored, tally: sums }: Selected): BatchRow {
     filename: stored.filename,
     format: stored.format as FileFormat,
     converting: stored.conversion !== null && stored.status === 'copied',
-    coerced: {},
-    failures: NO_FAILURES,
+    coerced: (stored.coerced ?? {}) as CoercionCounts,
+    failures: (stored.failures ?? NO_FAILURES) as FailureSummary,
     read: stored.read as InputDescription | null,
     counts: {
       total,

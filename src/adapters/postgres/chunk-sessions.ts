@@ -78,7 +78,9 @@ async function settleValidation(session: Sql, claim: ChunkClaim, outcome: Valida
 /** Chunks without failed records have nothing to tell, and are most. */
 function told(tx: Transaction, failures: FailureSummary) {
   const none = Object.keys(failures.codes).length === 0;
-  return tx`failures = ${none ? null : tx.json({ ...failures } as never)}`;
+  return tx`
+    error_codes = ${none ? null : tx.json({ ...failures.codes })},
+    first_errors = ${none ? null : tx.json([...failures.first] as never)}`;
 }
 
 async function settleProcessing(

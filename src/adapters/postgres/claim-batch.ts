@@ -68,10 +68,10 @@ export async function claimBatch(
         attempts = attempts + 1
       where id = ${picked.id}
       returning id as "batchId", account_id as "accountId", operation, operation_version as "operationVersion",
-        status, mapping, custom_id as "customId", dry_run as "dryRun",
-        status_reason is not null as rejected, results_formats as "resultsFormats",
-        format, conversion, hash, input_key as "inputKey", read, chunk_count as "chunkCount", total, stated_hash as "statedHash",
-        upload_id as "uploadId", upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts`;
+        status, mapping, custom_id as "customId", dry_run as "dryRun", status_reason is not null as rejected,
+        results_formats as "resultsFormats", format, conversion, hash, stated_hash as "statedHash",
+        input_key as "inputKey", read, chunk_count as "chunkCount", total, upload_id as "uploadId",
+        upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     const { etag, bytes, ...rest } = row;
     return { kind: 'batch', stage, lease, ...rest, upload: { etag, bytes } };

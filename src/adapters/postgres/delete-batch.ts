@@ -3,6 +3,7 @@ import { LeaseLost, RequestError } from '../../core/errors.ts';
 import type { BatchClaim, WorkWaiting } from '../../engine/ports/work-store.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { failuresOf } from './failures.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
 
@@ -84,35 +85,47 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
       select deleted_at is not null as deleted from batches
       where id = ${claim.batchId} and lease = ${claim.lease} and status = ${claim.status} for update`;
     if (batch === undefined) throw new LeaseLost(`batch ${claim.batchId}`);
-    await keepCounts(tx, claim.batchId);
+    const expired = !batch.deleted && claim.status !== 'deleting';
+    if (expired) await keepTold(tx, claim.batchId);
     await tx`delete from custom_ids where batch_id = ${claim.batchId}`;
     await tx`delete from chunks where batch_id = ${claim.batchId}`;
-    if (batch.deleted) {
+    if (expired) {
+      await tx`
+        update batches set expired_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
+          input_key = null, failures = ${withoutValues(tx)}
+        where id = ${claim.batchId}`;
+    } else if (batch.deleted) {
       await tx`delete from batches where id = ${claim.batchId}`;
-    } else if (claim.status === 'deleting') {
+    } else {
       await tx`
         update batches set deleted_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
           settings = '{}', mapping = '{}', metadata = '{}', read = null, file_fault = null, results = null,
-          failures = null, coerced = null, format = default,
-          status_reason = null, input_key = null
-        where id = ${claim.batchId}`;
-    } else {
-      await tx`
-        update batches set expired_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
-          input_key = null
+          failures = null, coerced = null, format = default, status_reason = null, input_key = null
         where id = ${claim.batchId}`;
     }
   });
 }
 
-/** Of a batch whose result files were never written the counts are those of its chunks, which go now. */
-async function keepCounts(tx: Transaction, batchId: string): Promise<void> {
+/** Of a batch whose result files were never written the counts and the failures are those of its chunks, which go now. */
+async function keepTold(tx: Transaction, batchId: string): Promise<void> {
+  const unwritten = tx`id = ${batchId} and results_at is null and total is not null`;
+  const [batch] = await tx`select from batches where ${unwritten}`;
+  if (batch === undefined) return;
+  const failures = await failuresOf(tx, batchId);
   await tx`
     update batches set succeeded = sums.succeeded, failed = sums.failed,
-      unprocessed = total - sums.succeeded - sums.failed, results = '[]', results_at = clock_timestamp()
+      unprocessed = total - sums.succeeded - sums.failed, results = '[]', results_at = clock_timestamp(),
+      failures = ${tx.json({ ...failures } as never)}
     from (
       select coalesce(sum(succeeded), 0) as succeeded,
         coalesce(sum(case when part is null then invalid else failed end), 0) as failed
       from chunks where batch_id = ${batchId}) sums
-    where id = ${batchId} and results_at is null and total is not null`;
+    where ${unwritten}`;
+}
+
+/** What the first errors show of the file goes with the file. */
+function withoutValues(tx: Transaction) {
+  return tx`jsonb_set(failures, '{first}', (
+    select coalesce(jsonb_agg(error - 'value' order by place), '[]')
+    from jsonb_array_elements(failures -> 'first') with ordinality as first(error, place)))`;
 }

@@ -18,22 +18,22 @@ export async function failuresOf(sql: Sql | Transaction, batchId: string): Promi
   const codes = await sql<{ code: string; records: number }[]>`
     select code, sum(records)::float8 as records from (
       select told.code, told.records::bigint as records
-      from chunks, jsonb_each_text(failures -> 'codes') as told(code, records)
-      where batch_id = ${batchId} and failures is not null
+      from chunks, jsonb_each_text(error_codes) as told(code, records)
+      where batch_id = ${batchId} and error_codes is not null
       union all
       select fault ->> 'code', 1 from chunks
-      where batch_id = ${batchId} and failures is null and fault is not null
+      where batch_id = ${batchId} and error_codes is null and fault is not null
       union all
       select 'custom_id_repeated', jsonb_array_length(repeated_ids) from chunks
-      where batch_id = ${batchId} and part is null and jsonb_array_length(repeated_ids) > 0) each
+      where batch_id = ${batchId} and part is null and repeated_ids is not null) each
     group by code order by 2 desc, 1`;
   const chunks = await sql<FailedChunk[]>`
-    select first_record as "firstRecord", failures -> 'first' as first,
-      case when failures is null then fault end as fault,
+    select first_record as "firstRecord", first_errors as first,
+      case when error_codes is null then fault end as fault,
       case when part is null then repeated_ids end as "repeatedIds"
     from chunks
-    where batch_id = ${batchId} and (failures -> 'first' <> '[]' or (failures is null and fault is not null)
-      or (part is null and jsonb_array_length(repeated_ids) > 0))
+    where batch_id = ${batchId} and (error_codes is not null or fault is not null
+      or (part is null and repeated_ids is not null))
     order by number limit ${MOST_FIRST_ERRORS}`;
   return {
     codes: Object.fromEntries(codes.map(({ code, records }) => [code, records])),

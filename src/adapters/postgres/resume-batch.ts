@@ -41,8 +41,8 @@ export async function resumeBatch(
   const stage = stageAfter(event, batch);
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,
-      available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null, results_at = null, failures = null,
-      stop_after = ${limit === null ? null : tx.json({ ...limit })}
+      available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null,
+      results_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
     where id = ${batch.id}`;
   const waiting = await tx`
     update chunks set attempts = 0, available_at = clock_timestamp()

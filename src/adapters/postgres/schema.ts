@@ -228,8 +228,10 @@ export const chunks = pgTable(
     /** Numbers of valid records whose `custom_id` an earlier record has: they fail, and are counted in `invalid`. */
     repeatedIds: jsonb('repeated_ids'),
     validationPart: text('validation_part'),
-    /** Error codes and first errors of its failed records: of the phase that settled last. */
-    failures: jsonb('failures'),
+    /** Its failed records by error code, of the phase that settled last; null: it has none. */
+    errorCodes: jsonb('error_codes'),
+    /** The first of them; apart, since they are long, and only those of a batch's first chunks are ever read. */
+    firstErrors: jsonb('first_errors'),
     /** By which rules its cells were coerced, by column. */
     coerced: jsonb('coerced'),
     succeeded: integer('succeeded').notNull().default(0),

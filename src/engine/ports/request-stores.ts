@@ -200,7 +200,9 @@ export interface BatchStore {
    */
   create(batch: NewBatch, keep?: KeepAnswer<BatchRow>): Promise<BatchRow>;
   find(accountId: string, id: string): Promise<BatchRow | null>;
-  /** Newest first; `before` is the id of the last batch of the page before. */
+  /** The same, but that its failures are told only once its results are written: before, they are summed anew each time. */
+  look(accountId: string, id: string): Promise<BatchRow | null>;
+  /** Newest first; without their failures too; `before` is the id of the last batch of the page before. */
   list(
     accountId: string,
     page: { limit: number; before?: string; filters?: BatchFilters },

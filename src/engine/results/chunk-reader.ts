@@ -57,7 +57,12 @@ async function readClient(reader: ChunkReader, { range }: ChunkLines): Promise<C
   // There may be more of it than memory holds.
   if (fault !== undefined) return new ClientChunk(NO_BYTES, reader.description, place, fault);
   const bytes = await reader.input.chunk(range);
-  return bytes === null ? null : new ClientChunk(bytes, reader.description, place);
+  if (bytes === null) return null;
+  const client = new ClientChunk(bytes, reader.description, place);
+  const { mismatch } = client;
+  if (mismatch === null) return client;
+  reader.input.lose(new Error(mismatch));
+  return null;
 }
 
 /** The chunk was checked at the most: what is known to be bad has failed, the rest is unprocessed. */

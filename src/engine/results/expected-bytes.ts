@@ -1,4 +1,4 @@
-import type { InputDescription } from '../../formats/description.ts';
+import { isConverted } from '../../formats/description.ts';
 import type { FileContent } from '../../formats/results/file-content.ts';
 import type { BatchClaim } from '../ports/work-store.ts';
 
@@ -8,8 +8,8 @@ const LINE_BYTES = 4096;
 const GROWTH = 6;
 
 /**
- * The most that may come of a file, where anybody can say it: not how much a handler answers, nor how long a text is that
- * was compressed. What is left out is stored in parts that grow with it. A workbook is smaller than the same as text: it
+ * The most that may come of a file, where anybody can say it: not how much a handler answers, nor how long what was
+ * converted became. What is left out is stored in parts that grow with it. A workbook is smaller than the same as text: it
  * is compressed.
  */
 export function expectedBytes(
@@ -17,16 +17,10 @@ export function expectedBytes(
   claim: Pick<BatchClaim, 'read' | 'upload' | 'total'>,
 ): { expectedBytes?: number } {
   if (format === 'ndjson' && (kind === 'all' || kind === 'succeeded')) return {};
-  if (claim.read === null || !isAsItCame(claim.read)) return {};
+  if (claim.read === null || isConverted(claim.read)) return {};
   const names = claim.read.columns.reduce((sum, { name }) => sum + GROWTH * (name.length + 1), 0);
   const repeatsNames = format === 'ndjson' && (kind === 'failed' || kind === 'unprocessed');
   // A record has all columns of the file there, whatever was sent of it.
   const line = LINE_BYTES + cells + (repeatsNames ? names : 0);
   return { expectedBytes: GROWTH * claim.upload.bytes + names + line * (1 + (claim.total ?? 0)) };
-}
-
-/** Whether the chunks are of the file that was uploaded, and not of one that it was converted to. */
-function isAsItCame(read: InputDescription): boolean {
-  if (read.format === 'json' || read.format === 'xlsx') return false;
-  return read.compression === null && read.encoding === 'utf-8';
 }

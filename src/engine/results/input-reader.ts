@@ -55,10 +55,16 @@ export class InputReader {
       return await read(this.#inputKey);
     } catch (error) {
       const fault = asFault(error);
-      if (!(fault instanceof PermanentFault) || this.#mayFail) throw fault;
-      this.#lost = fault.message;
+      if (!(fault instanceof PermanentFault)) throw fault;
+      this.lose(fault);
       return null;
     }
+  }
+
+  /** What was read is of no use, and never will be. @throws it, where the batch can fail */
+  lose(why: Error): void {
+    if (this.#mayFail) throw why;
+    this.#lost = why.message;
   }
 }
 

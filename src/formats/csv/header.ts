@@ -76,9 +76,12 @@ export function parseHeader(bytes: Buffer, { dialect, offset, encoding }: Header
  */
 export function parseFirstRecord(bytes: Buffer, { dialect, offset }: HeaderPlace): ParsedHeader {
   // Delimiters are ASCII, so this tells the cells of a record in a damaged encoding too.
-  const { cells, misplacedIn } = readRow(bytes.toString('latin1'), 0, dialect);
+  const text = bytes.toString('latin1');
+  const { cells, misplacedIn } = readRow(text, 0, dialect);
   const problem =
-    misplacedIn > 0 ? misplacedQuote(misplacedIn, FIRST_ROW) : tooManyColumns(cells.length, FIRST_ROW);
+    misplacedIn > 0
+      ? misplacedQuote(misplacedIn, FIRST_ROW)
+      : (tooManyColumns(cells.length, FIRST_ROW) ?? twiceEnded(text));
   if (problem === undefined) return { header: unnamedColumns(cells.length), marked: false };
   return { header: null, marked: false, fault: { ...problem, record: 0, offset } };
 }
@@ -114,6 +117,13 @@ function loneCr(text: string, cells: readonly string[], { quote }: CsvDialect): 
     }
   }
   return undefined;
+}
+
+/** Elsewhere in a record a CR is data; where each line has it before its end, it is none. */
+function twiceEnded(text: string): HeaderProblem | undefined {
+  if (!text.endsWith('\r\r\n')) return undefined;
+  const message = `The end of ${FIRST_ROW} is CR CR LF; lines end in LF or CRLF`;
+  return { code: 'file_header_malformed', message };
 }
 
 function hintOfLoneCr(bytes: Buffer): string {

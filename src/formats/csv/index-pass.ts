@@ -96,26 +96,35 @@ export class CsvIndexer implements RecordIndexer {
     return start >= base ? piece[start - base] : this.#firstByte;
   }
 
-  /** A line ends that came before the records, or is the first of them. */
-  #endOfTop(start: number, end: number, blank: boolean): void {
+  /** A line ends that came before the records, or is the first of them; `cut`: why it may not be whole. */
+  #endOfTop(start: number, end: number, blank: boolean, cut?: FileFault): void {
     this.#top.endLine(start, end, blank);
     if (this.#top.columns !== null) this.#cutter.limitCells(this.#top.columns.length);
     if (!this.#top.isRecord) return;
     if (blank) this.#cutter.blank(start, end);
-    else this.#cutter.record(start, end);
+    else this.#record(start, end, cut);
+  }
+
+  #record(start: number, end: number, cut: FileFault | undefined): void {
+    if (cut === undefined) this.#cutter.record(start, end);
+    else this.#cutter.unreadable(start, end, { ...cut, record: this.#cutter.nextRecord });
   }
 
   /** The last line has no LF: it may be a record all the same, or the remains of one. */
   #lastLine(start: number, end: number, cut: FileFault | undefined): void {
     const opened = this.#scanner.unclosedQuote;
     if (opened === -1) {
-      if (!this.#top.isOver) this.#endOfTop(start, end, false);
-      else if (cut === undefined) this.#cutter.record(start, end);
-      else this.#cutter.unreadable(start, end, { ...cut, record: this.#cutter.nextRecord });
+      if (!this.#top.isOver) this.#endOfTop(start, end, false, cut);
+      else this.#record(start, end, cut);
       return;
     }
     if (!this.#top.isOver) this.#top.endUnclosed(this.#start + opened);
     if (!this.#mayBeRecord) return;
+    // A quote that was cut off is not one that its writer forgot.
+    if (cut !== undefined) {
+      this.#record(start, end, cut);
+      return;
+    }
     const fault = unclosedQuote(this.#cutter.nextRecord, this.#start + opened);
     this.#fault = fault;
     this.#cutter.unreadable(start, end, fault);

@@ -8,7 +8,7 @@ import { sheetCells } from './sheet-line.ts';
 const MOST_ALONE = 64;
 
 /** Where a chunk is, and how many records were cut into it. */
-export interface ClientPlace extends ChunkPlace {
+interface ClientPlace extends ChunkPlace {
   records: number;
 }
 
@@ -37,8 +37,17 @@ export class ClientChunk {
       this.#alone += 1;
       return this.#rowAlone(index);
     }
-    this.#rows ??= this.#whole(parseChunk(this.#bytes, this.#description, this.#place));
+    this.#rows ??= this.#allRows();
     return found(this.#rows[index], index);
+  }
+
+  /** Not as they were cut, whatever reads them: then each is what its own bytes are. */
+  #allRows(): Row[] {
+    const rows = parseChunk(this.#bytes, this.#description, this.#place);
+    const { records } = this.#place;
+    return rows.length === records
+      ? rows
+      : Array.from({ length: records }, (_, index) => this.#rowAlone(index));
   }
 
   #rowAlone(index: number): Row {
@@ -49,17 +58,28 @@ export class ClientChunk {
     return found(parseChunk(bytes, this.#description, place)[0], index);
   }
 
-  /** Read in another way than it was cut, a chunk would lose records without a word. */
-  #whole<T>(read: T[]): T[] {
+  /**
+   * What speaks against repeating it, asked before anything of it is: read in another way than it was cut, a chunk would
+   * lose records without a word.
+   */
+  get mismatch(): string | null {
+    if (this.#fault !== undefined) return null;
     const { firstRecord, records } = this.#place;
-    if (read.length === records) return read;
-    throw new Error(`of the ${records} records from ${firstRecord} the input has ${read.length}`);
+    const { length } = this.#allSlices();
+    return length === records
+      ? null
+      : `of the ${records} records from ${firstRecord} the input has ${length}`;
   }
 
   /** Its bytes in the file, with their line end. */
   slice(index: number): Buffer {
-    this.#slices ??= this.#whole(recordSlices(this.#bytes, this.#description));
-    return found(this.#slices[index], index);
+    if (this.mismatch !== null) throw new Error(this.mismatch);
+    return found(this.#allSlices()[index], index);
+  }
+
+  #allSlices(): readonly Buffer[] {
+    this.#slices ??= recordSlices(this.#bytes, this.#description);
+    return this.#slices;
   }
 
   /**

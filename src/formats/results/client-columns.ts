@@ -101,7 +101,7 @@ function moved(problems: ReadonlyMap<number, Problem>, kept: readonly number[]):
  * Key paths are the columns. Whatever a record holds besides them stands in `_rest`, as an object of key paths, and so
  * does a line that cannot be read: nothing is lost. Text stands in a cell as it is, numbers, arrays and objects as the
  * file writes them; null is a blank cell. An array that stands where a field is read is in `_rest` too: no field takes one,
- * but in a cell it would be a text.
+ * but in a cell it would be a text. Keys of our names have no column either.
  */
 function keyColumns(description: NdjsonDescription): ClientColumns {
   const columns = description.columns.filter(({ name }) => !isOurColumn(name));
@@ -144,7 +144,6 @@ const NOT_EMPTY_OBJECT = /^\{\s*"/;
 function spread(object: string, prefix: string, places: KeyPlaces, cells: string[], rest: string[]): void {
   for (const { key, raw } of membersOf(object)) {
     const path = prefix + key;
-    if (path !== REST_COLUMN && isOurColumn(path)) continue;
     const column = places.columns.get(path);
     const isText = !places.filling.has(path) || !NO_SCALAR.test(raw);
     if (column !== undefined && cells[column] === '' && isText) cells[column] = cellText(raw);

@@ -1,7 +1,7 @@
 import { endOfString, isQuote, skipBlanks } from '../ndjson/tokens.ts';
 
 /** A member of a JSON object: its key, and its value as the text has it, so that no number loses digits. */
-export interface Member {
+interface Member {
   key: string;
   raw: string;
 }

@@ -17,7 +17,7 @@ export function* piecesOfText(texts: Iterable<string>): Generator<string> {
 }
 
 /** As `piecesOfText`, of bytes. */
-export function* piecesOfBytes(parts: Iterable<Buffer>): Generator<Buffer> {
+function* piecesOfBytes(parts: Iterable<Buffer>): Generator<Buffer> {
   let held: Buffer[] = [];
   let bytes = 0;
   for (const part of parts) {

@@ -1,10 +1,10 @@
 import type { RecordFault } from '../../../core/chunk.ts';
-import type { Problem } from '../../../core/coerce.ts';
+import type { Problem } from '../../../core/coerced.ts';
 import { restored } from '../../../core/neutralise.ts';
 import { LF } from '../../line-ends.ts';
 import type { CellsRow, ChunkPlace, FaultyRow } from '../../row.ts';
 
-export interface ParseSheetOptions extends ChunkPlace {
+interface ParseSheetOptions extends ChunkPlace {
   /** How many cells the header has. */
   columns: number;
   /** Whether it is a table of ours that came back. */

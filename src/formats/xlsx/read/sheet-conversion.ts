@@ -54,7 +54,7 @@ export class SheetConversion {
       });
       await this.#lines.flush();
     } catch (error) {
-      const fault = this.#located(faultOf(error));
+      const fault = this.#located(faultOf(error), head);
       await this.#lines.flush();
       head.fault ??= fault;
     }
@@ -89,8 +89,9 @@ export class SheetConversion {
     }
   }
 
-  /** The record where a fault of the sheet shows is the one that would have come next. */
-  #located(fault: FileFault): FileFault {
-    return fault.record === undefined ? { ...fault, record: this.#lines.records + 1 } : fault;
+  /** The record where a fault of the sheet shows is the one that would have come next; before there are any it is none. */
+  #located(fault: FileFault, { isOver, headerRow }: TableHead): FileFault {
+    if (fault.record !== undefined) return fault;
+    return { ...fault, record: isOver || headerRow === 0 ? this.#lines.records + 1 : 0 };
   }
 }

@@ -7,7 +7,7 @@ import { BLANK, type CellLiteral, LONGEST_ESCAPE, plainLiteral, tooLarge } from 
 import { MORE, OVER, START, TEXT, type XmlScanner } from './xml-scanner.ts';
 
 /** `row` has the next row. */
-export const ROW = 1;
+const ROW = 1;
 export const NEEDS_MORE = 2;
 export const NO_MORE_ROWS = 3;
 

@@ -49,7 +49,7 @@ export async function* unpacked(
   options: UnpackOptions = {},
 ): AsyncGenerator<Buffer> {
   const start = await zip.dataStart(entry);
-  const packed = new PackedBytes(archive, { start, end: start + entry.packedBytes }, options);
+  const packed = new PackedEntry(archive, { start, end: start + entry.packedBytes }, options);
   let bytes = 0;
   let sum = 0;
   for await (const piece of entry.method === STORED ? packed.pieces() : inflated(packed, entry)) {
@@ -67,7 +67,7 @@ export async function* unpacked(
 }
 
 /** Reads a range of the archive, and remembers what the store has thrown: that says nothing about the file. */
-class PackedBytes {
+class PackedEntry {
   trouble: { error: unknown } | null = null;
   readonly #archive: Archive;
   readonly #range: { start: number; end: number };
@@ -97,7 +97,7 @@ class PackedBytes {
   }
 }
 
-async function* inflated(packed: PackedBytes, entry: ZipEntry): AsyncGenerator<Buffer> {
+async function* inflated(packed: PackedEntry, entry: ZipEntry): AsyncGenerator<Buffer> {
   const inflate = createInflateRaw({ chunkSize: PIECE_BYTES });
   // What goes wrong in it is thrown to whoever reads from it.
   pipeline(packed.pieces(), inflate, () => undefined);

@@ -114,7 +114,7 @@ export class WorkbookParts {
 
 export const CONTENT_TYPES = '[Content_Types].xml';
 
-export class ContentTypes {
+class ContentTypes {
   readonly ofPart = new Map<string, string>();
   readonly ofExtension = new Map<string, string>();
 

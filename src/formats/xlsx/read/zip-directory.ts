@@ -117,6 +117,7 @@ export class ZipDirectory {
 
 const NO_DIRECTORY = /^End of central directory record signature not found/;
 const ENCRYPTED = /encrypt/;
+const BYTES_BEHIND = /^Invalid comment length/;
 
 /** What yauzl or the store has thrown: the store's trouble goes on as it is. */
 function reasonOf(error: unknown, reader: ArchiveReader): unknown {
@@ -129,5 +130,9 @@ function reasonOf(error: unknown, reader: ArchiveReader): unknown {
   if (ENCRYPTED.test(error.message)) {
     return broken('file_encrypted', 'The files in the archive are encrypted; save it without a password');
   }
-  return damaged(`The archive cannot be read: ${error.message}`);
+  if (BYTES_BEHIND.test(error.message)) {
+    return damaged('After the end of the archive there is something else; was something added to the file?');
+  }
+  // It may quote what stands in the archive.
+  return damaged(`The archive cannot be read: ${error.message.replace(/\p{Cc}/gu, '\uFFFD')}`);
 }
