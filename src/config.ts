@@ -43,6 +43,13 @@ function oneOf<const T extends string>(...values: T[]) {
   };
 }
 
+/** What is separated by commas. */
+function list(value: string): string[] {
+  const items = value.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new Error('must be a list such as ./operations,./more/greet.ts');
+  return items;
+}
+
 /** What can be sent in an Authorization header as it is. */
 function key(value: string): string {
   if (!/^[\x21-\x7e]{16,}$/.test(value)) {
@@ -72,6 +79,11 @@ export const SETTINGS = {
     otherwise: 'a random one, printed at the first start and kept in the data directory',
     secret: true,
     parse: key,
+  }),
+  SHEAF_OPERATIONS: setting({
+    doc: 'Files, folders or packages with operations of your own, separated by commas; paths begin at the working directory.',
+    otherwise: 'only the built-in ones',
+    parse: list,
   }),
   SHEAF_LOG_LEVEL: setting({
     doc: 'Least level that is logged.',
@@ -180,6 +192,11 @@ export const SETTINGS = {
     default: '2',
     parse: wholeNumber(1, 64),
   }),
+  SHEAF_CALL_CONCURRENCY: setting({
+    doc: 'Chunks of operations with effects outside (HTTP) that one worker process works on at once, besides.',
+    default: '8',
+    parse: wholeNumber(1, 256),
+  }),
   SHEAF_DRAIN_SECONDS: setting({
     doc: 'How long a stopping worker may finish what it holds before it hands it back.',
     default: '20',
@@ -208,6 +225,7 @@ type Parsed<Name extends SettingName> = ReturnType<Settings[Name]['parse']>;
 
 type OptionalName =
   | 'SHEAF_ADMIN_KEY'
+  | 'SHEAF_OPERATIONS'
   | 'DATABASE_URL'
   | 'REDIS_URL'
   | 'S3_ENDPOINT'
@@ -227,6 +245,11 @@ export function environment(): Environment {
   // that is used, so this concerns whoever upgrades it and not whoever runs Sheaf.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   return process.env;
+}
+
+/** Values that operations may use and nobody is told of, by their names in the environment; never a setting of ours. */
+export function secretsOf(env: Environment): (name: string) => string | undefined {
+  return (name) => (Object.hasOwn(SETTINGS, name) ? undefined : env[name]);
 }
 
 /**

@@ -4,6 +4,10 @@ import { postgresBatchStore } from './adapters/postgres/batch-store.ts';
 import { connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
 import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { postgresIdempotencyStore } from './adapters/postgres/idempotency-store.ts';
+import { postgresLimitStore } from './adapters/postgres/limit-store.ts';
+import { readSql } from './adapters/postgres/read-sql.ts';
+import { readTransactions } from './adapters/postgres/read-transaction.ts';
+import { type PostgresSingleCalls, postgresSingleCalls } from './adapters/postgres/single-calls.ts';
 import { postgresUploadStore } from './adapters/postgres/upload-store.ts';
 import { type PostgresWorkStore, postgresWorkStore } from './adapters/postgres/work-store.ts';
 import { type StageQueue, stageQueue } from './adapters/queue/bullmq-queue.ts';
@@ -14,11 +18,15 @@ import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/
 import { tempFileScratch } from './adapters/scratch/temp-file.ts';
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
-import { OperationRegistry } from './core/operation.ts';
+import { type Operation, OperationRegistry } from './core/operation.ts';
+import { Gate } from './engine/gate.ts';
+import type { LimitStore } from './engine/ports/limit-store.ts';
+import type { ReadTransaction } from './engine/ports/read-transaction.ts';
 import type { BatchStore, IdempotencyStore, UploadStore } from './engine/ports/request-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import type { OpenScratch } from './formats/scratch.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
+import { openTrainingReads, type TrainingReads } from './operations/training/reads/training-reads.ts';
 
 /** Where the outside parts are, whether embedded or real. */
 export interface Locations {
@@ -36,7 +44,14 @@ export interface Services {
   uploads: UploadStore;
   batches: BatchStore;
   idempotency: IdempotencyStore;
+  /** The transactions of operations that are called with one record. */
+  calls: PostgresSingleCalls;
+  /** Where templates are filled in from. */
+  reads: ReadTransaction;
+  training: TrainingReads;
   work: PostgresWorkStore;
+  limits: LimitStore;
+  gate: Gate;
   objects: S3ObjectStore;
   openScratch: OpenScratch;
   queue: StageQueue;
@@ -58,8 +73,16 @@ export async function migrate(locations: Locations): Promise<void> {
   await ensureBucket(locations.s3);
 }
 
-/** Opens every adapter and puts them together; `migrate` must have run. */
-export async function openServices(config: Config, locations: Locations, log: Logger): Promise<Services> {
+/**
+ * Opens every adapter and puts them together; `migrate` must have run.
+ * @param own operations besides those that are built in
+ */
+export async function openServices(
+  config: Config,
+  locations: Locations,
+  log: Logger,
+  own: readonly Operation[] = [],
+): Promise<Services> {
   const { databaseUrl, redisUrl } = locations;
   const settings = engineSettings(config);
   const backend =
@@ -74,11 +97,16 @@ export async function openServices(config: Config, locations: Locations, log: Lo
     lockMs: patience,
   });
   const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
+  const limits = postgresLimitStore({ sql, leaseSeconds: settings.leaseSeconds });
+  const gate = new Gate({ limits, leaseSeconds: settings.leaseSeconds, log });
+  const calls = postgresSingleCalls(databaseUrl, settings.leaseSeconds);
   const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
   const close = () =>
     closeAll([
       () => queue.close(),
+      () => gate.close(),
       () => work.close(),
+      () => calls.close(),
       () => sql.end({ timeout: 5 }),
       () => database.close(),
       async () => objects.close(),
@@ -87,12 +115,17 @@ export async function openServices(config: Config, locations: Locations, log: Lo
     return {
       log,
       settings,
-      operations: new OperationRegistry(BUILT_IN_OPERATIONS),
+      operations: new OperationRegistry([...BUILT_IN_OPERATIONS, ...own]),
       accountId: await ensureAccount(database.db, DEFAULT_ACCOUNT),
       uploads: postgresUploadStore({ db: database.db, sql }),
       batches: postgresBatchStore({ db: database.db, sql }),
       idempotency: postgresIdempotencyStore(sql),
+      calls,
+      reads: readTransactions(sql),
+      training: openTrainingReads(readSql(sql)),
       work,
+      limits,
+      gate,
       objects,
       openScratch: tempFileScratch,
       queue,

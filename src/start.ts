@@ -7,6 +7,7 @@ import { type DataDirectory, openDataDirectory } from './embedded/data-directory
 import { removeServices, writeServices } from './embedded/services-file.ts';
 import { startEmbedded } from './embedded-services.ts';
 import { openLog } from './log.ts';
+import { openOwnOperations } from './own-operations/open-own-operations.ts';
 import { type Locations, migrate, openServices } from './services.ts';
 
 /** A whole Sheaf in this process, with the embedded parts that the settings do not replace. */
@@ -29,17 +30,20 @@ export interface Running {
  * @throws {Error} with what to change: wrong settings, the data directory in use, the port taken
  */
 export async function startAll(options: { env: Environment; overrides?: Environment }): Promise<Running> {
-  const config = readConfig({ ...options.env, ...options.overrides });
+  const env = { ...options.env, ...options.overrides };
+  const config = readConfig(env);
   const log = openLog(config);
   const opened: (() => Promise<void>)[] = [];
   const close = once(() => closeAll(opened.reverse()));
   try {
+    const own = await openOwnOperations(config, env);
+    opened.push(() => own.close());
     const directory = await openDataDirectory(config.SHEAF_DATA_DIR);
     opened.push(() => directory.close());
     const embedded = await startEmbedded(config, directory, log);
     opened.push(() => embedded.close());
     await migrate(embedded.locations);
-    const services = await openServices(config, embedded.locations, log);
+    const services = await openServices(config, embedded.locations, log, own.operations);
     opened.push(() => services.close());
     const workers = await startWorkers(services, config);
     opened.push(() => workers.stop());

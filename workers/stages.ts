@@ -7,6 +7,8 @@ export interface WorkerStage {
   engine: ServeTicket;
   /** `SHEAF_WORKER_CONCURRENCY`. */
   concurrency: number;
+  /** `SHEAF_CALL_CONCURRENCY`. */
+  callConcurrency: number;
 }
 
 /** Serves a stage's tickets, so many at once. */

@@ -2,6 +2,7 @@ import type { Config } from '../src/config.ts';
 import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
 import type { ServeTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
+import { serveCalls } from './call.ts';
 import { serveConversions } from './convert.ts';
 import { serveCopies } from './copy.ts';
 import { serveProcessing } from './process.ts';
@@ -23,7 +24,7 @@ export interface Workers {
 export async function startWorkers(services: Services, config: Config): Promise<Workers> {
   let stopping = false;
   const leases = new LeaseKeeper(services.work, services.settings, services.log);
-  const operations = services.operations.list();
+  const operations = services.operations.all();
   const engine: ServeTicket = {
     ...services,
     leases,
@@ -34,7 +35,12 @@ export async function startWorkers(services: Services, config: Config): Promise<
     longStages: new Set(),
     stopping: () => stopping,
   };
-  const worker: WorkerStage = { services, engine, concurrency: config.SHEAF_WORKER_CONCURRENCY };
+  const worker: WorkerStage = {
+    services,
+    engine,
+    concurrency: config.SHEAF_WORKER_CONCURRENCY,
+    callConcurrency: config.SHEAF_CALL_CONCURRENCY,
+  };
   const giveUp = async () => {
     stopping = true;
     leases.abortAll();
@@ -47,6 +53,7 @@ export async function startWorkers(services: Services, config: Config): Promise<
       serveConversions(worker),
       serveValidation(worker),
       serveProcessing(worker),
+      serveCalls(worker),
       serveResults(worker),
       serveRemovals(worker),
     ]);

@@ -12,8 +12,12 @@ import { batchRoutes } from './routes/batches.ts';
 import { batchChangeRoutes } from './routes/change-batch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { listBatches } from './routes/list-batches.ts';
+import { operationTemplate } from './routes/operation-template.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
+import { runOperationRoutes } from './routes/run-operation.ts';
+import { trainingCohortRoutes } from './routes/training-cohorts.ts';
+import { trainingExamRoutes } from './routes/training-exams.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { BatchPageSchema, BatchSchema } from './schemas/batch.ts';
 import { BatchDeletionSchema, BatchPatchSchema } from './schemas/batch-change.ts';
@@ -28,6 +32,14 @@ import { HealthSchema } from './schemas/health.ts';
 import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
 import { ProblemSchema } from './schemas/problem.ts';
 import { ResultFilesSchema } from './schemas/results.ts';
+import {
+  CohortLearnerPageSchema,
+  CohortLearnerSchema,
+  CohortPageSchema,
+  CohortSchema,
+} from './schemas/training-cohort.ts';
+import { CoursePageSchema, CourseSchema } from './schemas/training-course.ts';
+import { ExamDetailSchema, ExamPageSchema, ExamSchema } from './schemas/training-exam.ts';
 import {
   CompletedPartsSchema,
   CompletedUploadSchema,
@@ -67,6 +79,15 @@ const COMPONENTS = [
   PartsTicketSchema,
   CompletedPartsSchema,
   CompletedUploadSchema,
+  CohortSchema,
+  CohortPageSchema,
+  CohortLearnerSchema,
+  CohortLearnerPageSchema,
+  CourseSchema,
+  CoursePageSchema,
+  ExamSchema,
+  ExamPageSchema,
+  ExamDetailSchema,
 ];
 
 const ROUTES = [
@@ -77,6 +98,10 @@ const ROUTES = [
   batchEvents,
   resultRoutes,
   operationRoutes,
+  runOperationRoutes,
+  operationTemplate,
+  trainingCohortRoutes,
+  trainingExamRoutes,
   healthRoutes,
 ];
 

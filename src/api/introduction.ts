@@ -15,6 +15,10 @@ export const TAGS = [
     description: 'One operation on one upload: checked first, then processed, then answered.',
   },
   { name: 'Operations', description: 'What can be done with the records of a file.' },
+  {
+    name: 'Training',
+    description: 'What the operations on learners, cohorts and exams have made. They are the only writes.',
+  },
   { name: 'Health', description: 'For whatever watches the server. Needs no key.' },
 ];
 
@@ -46,7 +50,19 @@ curl -sN $API/batches/<batch>/events -H "Authorization: Bearer $KEY"
 curl -s $API/batches/<batch>/results -H "Authorization: Bearer $KEY"
 \`\`\`
 
-\`GET /operations\` tells what operations there are and what columns they read.
+\`GET /operations\` tells what operations there are and what columns they read; \`GET /operations/{name}/template\` gives a file to fill in.
+
+## One record at once
+
+\`POST /operations/{name}\` with the record as its body runs one record by the same path as a file, and answers with what came of it:
+
+\`\`\`sh
+curl -s $API/operations/create_learner -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
+     -d '{"learner_id": "ada", "email": "ada@example.org"}'
+#    → {"status": "succeeded", "output": {"learner_id": "ada", "action": "created"}}
+\`\`\`
+
+What a batch says in \`settings\` goes into the query. A record that fails is a Problem whose \`code\` is the one that it would have in the results.
 
 ## Files
 
@@ -79,7 +95,7 @@ refuses it; GET, PATCH and DELETE may be repeated as they are, and need none.
 
 - Times are Unix seconds with three decimals (\`…_ts\`), ids are UUIDs, names are in snake_case.
 - Unknown fields of a body and unknown parameters of a query are refused, never ignored; so are keys and parameters that are given twice.
-- Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page, with the same filters.
+- Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page, with the same filters. Those under \`/training\` answer \`{count, next, previous, per_page, results}\`: \`next\` is the path of the next page.
 - Every route names the permission that the role of the caller must allow (\`x-permission\`; null: none, and no key). To create a batch, the role must also allow the operation by its name.
 - 503 carries \`Retry-After\`. Every answer carries \`X-Request-Id\`, which the log of the server knows.`;
 

@@ -1,9 +1,36 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type FieldErrorCode, type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
+import { withLiterals } from '../formats/ndjson/literals.ts';
 import { memberPointer } from './member-pointer.ts';
 import { MOST_ERRORS } from './problem.ts';
 import { repeatedNames } from './repeated-names.ts';
 import { type TextFault, textFault } from './text-fault.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is a record, which is read as those of a file are: it stays as it was sent. */
+    record?: boolean;
+  }
+}
+
+/** A body that is a record. Its members tell two of them apart, whatever their blanks and the order of their keys. */
+export class RecordBody {
+  readonly #text: string;
+  readonly given: unknown;
+  /** With its numbers as they are written: `1.0` is not `1`. */
+  readonly written: unknown;
+
+  /** @param text well-formed JSON */
+  constructor(text: string) {
+    this.#text = text;
+    this.given = JSON.parse(text);
+    this.written = withLiterals(text);
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+}
 
 /** Deeper than anyone means it, and shallow enough for every recursive function that meets the value later. */
 const DEEPEST = 32;
@@ -16,7 +43,7 @@ export function takeJsonOnly(app: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       refuseEncoded(request.headers['content-encoding']);
-      return parseJsonBody(body);
+      return request.routeOptions.config.record ? recordBody(body) : parseJsonBody(body);
     },
   );
 }
@@ -25,6 +52,13 @@ export function takeJsonOnly(app: FastifyInstance): void {
 function refuseEncoded(encoding = ''): void {
   if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
   throw new RequestError('unsupported_media_type', 'send the body uncompressed, without Content-Encoding');
+}
+
+/** @throws {RequestError} malformed_json */
+function recordBody(body: Buffer): RecordBody {
+  const text = textOf(body);
+  parse(text);
+  return new RecordBody(text);
 }
 
 /**

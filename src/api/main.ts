@@ -1,6 +1,7 @@
 import { environment, readConfig } from '../config.ts';
 import { locateServices } from '../locate.ts';
 import { openLog } from '../log.ts';
+import { openOwnOperations } from '../own-operations/open-own-operations.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServices } from '../services.ts';
 import { serveApi } from './serve.ts';
@@ -11,7 +12,8 @@ await runUntilStopped(async () => {
   if (config.SHEAF_ADMIN_KEY === undefined) {
     throw new Error('set SHEAF_ADMIN_KEY: several API processes must know the same key');
   }
-  const services = await openServices(config, await locateServices(config), openLog(config));
+  const own = await openOwnOperations(config, environment());
+  const services = await openServices(config, await locateServices(config), openLog(config), own.operations);
   const { SHEAF_ADMIN_KEY: adminKey, SHEAF_HOST: host, SHEAF_PORT: port } = config;
   const api = await serveApi(services, { adminKey, host, port });
   process.stdout.write(`Sheaf's API is up at ${api.url}\n`);
@@ -19,6 +21,7 @@ await runUntilStopped(async () => {
     close: async () => {
       await api.close();
       await services.close();
+      await own.close();
     },
   };
 });

@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify';
 import { type FieldProblem, REQUEST_ERRORS, RequestError, type RequestErrorCode } from '../core/errors.ts';
-import { PROBLEM_TYPE, problemHeaders, problemOf, statusOf } from './problem.ts';
+import { FAILED_STATUS, PROBLEM_TYPE, problemHeaders, problemOf, statusOf } from './problem.ts';
 import { reference } from './schemas/component.ts';
 import { ProblemSchema } from './schemas/problem.ts';
 
@@ -25,18 +25,35 @@ export function errorsOf(route: Pick<RouteOptions, 'config' | 'schema' | 'method
   return [...codes].sort((a, b) => statusOf(a) - statusOf(b));
 }
 
-/** The responses of the OpenAPI document for errors: one a status, with an example of each code. */
-export function problemResponses(codes: readonly RequestErrorCode[]): Record<string, object> {
+/**
+ * The responses of the OpenAPI document for errors: one a status, with an example of each code.
+ * @param failures of an operation that the route runs: codes with which it fails the record, and what they mean
+ */
+export function problemResponses(
+  codes: readonly RequestErrorCode[],
+  failures: Readonly<Record<string, string>> = {},
+): Record<string, object> {
   const statuses = [...new Set(codes.map(statusOf))];
   return Object.fromEntries(
-    statuses.map((status) => [status, problemResponse(codes.filter((code) => statusOf(code) === status))]),
+    statuses.map((status) => {
+      const own = status === FAILED_STATUS ? Object.entries(failures) : [];
+      return [
+        status,
+        problemResponse(
+          codes.filter((code) => statusOf(code) === status),
+          own,
+        ),
+      ];
+    }),
   );
 }
 
-function problemResponse(codes: RequestErrorCode[]): object {
+function problemResponse(codes: readonly RequestErrorCode[], failures: [string, string][]): object {
   const headers = Object.keys(problemHeaders(codes[0]!)).map((name) => [name, { type: 'string' }]);
   return {
-    description: codes.map((code) => `\`${code}\`: ${REQUEST_ERRORS[code].title}`).join('  \n'),
+    description: [...codes.map((code) => [code, REQUEST_ERRORS[code].title]), ...failures]
+      .map(([code, title]) => `\`${code}\`: ${title}`)
+      .join('  \n'),
     ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
     content: {
       [PROBLEM_TYPE]: {

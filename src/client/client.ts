@@ -137,6 +137,23 @@ export class SheafClient {
     return operations;
   }
 
+  /**
+   * A file to fill in for an operation.
+   * @param parameters what the operation asks for to fill it in itself, such as `{ exam: 'algebra-1' }`
+   */
+  async template(
+    name: string,
+    format: 'csv' | 'xlsx' = 'xlsx',
+    parameters: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    const query = new URLSearchParams({ ...parameters, format });
+    return await this.#connection.getFile(
+      `/operations/${encodeURIComponent(name)}/template?${query}`,
+      signal,
+    );
+  }
+
   /** Looks at a batch until it has ended, and answers how. @throws {SheafError} when it cannot be seen any more */
   async follow(batch: string, options: FollowOptions = {}): Promise<Batch> {
     const { signal, onUpdate, interval } = options;

@@ -42,6 +42,15 @@ export class Connection {
     return await retrying(this.retries, signal, () => this.#send<T>('GET', path, undefined, signal));
   }
 
+  /** A file of any type. @throws {SheafError} after a bounded number of attempts */
+  async getFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+    return await retrying(this.retries, signal, () =>
+      this.#exchange('GET', path, { accept: '*/*', signal }, async (response) => {
+        return new Uint8Array(await response.arrayBuffer());
+      }),
+    );
+  }
+
   /** Sent once: what came of a POST without an answer is not known. @throws {SheafError} */
   async post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
     return (await this.#send<T>('POST', path, body, signal)).body;
@@ -62,8 +71,22 @@ export class Connection {
   }
 
   async #send<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
+    const request = { accept: 'application/json', body, signal };
+    return await this.#exchange(method, path, request, async (response) => {
+      const text = await response.text();
+      const answer = response.status === 204 ? (undefined as T) : parsed<T>(text, `${method} ${path}`);
+      return { body: answer, retryAfter: retryAfterSeconds(response.headers) };
+    });
+  }
+
+  async #exchange<T>(
+    method: string,
+    path: string,
+    { accept, body, signal }: { accept: string; body?: unknown; signal: AbortSignal | undefined },
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    const headers = { authorization: `Bearer ${this.#apiKey}`, accept: 'application/json' };
+    const headers = { authorization: `Bearer ${this.#apiKey}`, accept };
     try {
       const response = await this.fetch(`${this.#baseUrl}${path}`, {
         method,
@@ -71,10 +94,8 @@ export class Connection {
         headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      const text = await response.text();
-      if (!response.ok) throw problemFrom(response, text);
-      const answer = response.status === 204 ? (undefined as T) : parsed<T>(text, `${method} ${path}`);
-      return { body: answer, retryAfter: retryAfterSeconds(response.headers) };
+      if (!response.ok) throw problemFrom(response, await response.text());
+      return await read(response);
     } catch (error) {
       signal?.throwIfAborted();
       throw error instanceof SheafError ? error : unreachable(`${method} ${this.#baseUrl}${path}`, error);

@@ -16,6 +16,12 @@ export const PERMISSIONS = [
   'update_batch',
   'delete_batch',
   'get_operations',
+  'get_cohorts',
+  'get_cohort',
+  'get_cohort_learners',
+  'get_courses',
+  'get_exams',
+  'get_exam',
 ] as const;
 
 export type Permission = (typeof PERMISSIONS)[number];

@@ -150,8 +150,12 @@ export type Execution = 'parallel' | 'serial';
 export const RESULTS_FORMATS = ['ndjson', 'csv', 'xlsx'] as const;
 export type ResultsFormat = (typeof RESULTS_FORMATS)[number];
 
-/** What the work on a batch is at: `validate` and `process` lease its chunks, the others the batch as a whole. */
-export const STAGES = ['copy', 'convert', 'validate', 'process', 'write_results', 'remove'] as const;
+/**
+ * What the work on a batch is at. `validate`, `process` and `call` lease its chunks, the others the batch as a whole. In
+ * `call` chunks are processed whose operation has its effects outside: they wait for others most of the time, and no
+ * chunk that computes is to wait for them.
+ */
+export const STAGES = ['copy', 'convert', 'validate', 'process', 'call', 'write_results', 'remove'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface Counts {

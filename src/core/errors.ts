@@ -14,8 +14,10 @@ export type RequestErrorKind =
   | 'too_large'
   | 'unsupported'
   | 'invalid'
+  | 'too_often'
   | 'internal'
-  | 'unavailable';
+  | 'unavailable'
+  | 'unanswered';
 
 /** What a request can be answered with instead of what it asked for. */
 export const REQUEST_ERRORS = {
@@ -26,10 +28,13 @@ export const REQUEST_ERRORS = {
   },
   unauthenticated: { kind: 'unauthenticated', title: 'A valid API key is needed' },
   forbidden: { kind: 'forbidden', title: 'The role of the caller does not allow this' },
+  exam_not_open: { kind: 'forbidden', title: 'The exam is not open to the caller' },
   route_not_found: { kind: 'missing', title: 'There is no such route' },
   handler_not_found: { kind: 'missing', title: 'There is no such upload' },
   batch_not_found: { kind: 'missing', title: 'There is no such batch' },
   operation_not_found: { kind: 'missing', title: 'There is no such operation' },
+  cohort_not_found: { kind: 'missing', title: 'There is no such cohort' },
+  exam_not_found: { kind: 'missing', title: 'There is no such exam' },
   format_not_written: { kind: 'missing', title: 'The results were not written in this format' },
   upload_missing: { kind: 'conflict', title: 'Nothing has been uploaded under this handler yet' },
   upload_used: { kind: 'conflict', title: 'The upload was used up by an earlier batch' },
@@ -49,8 +54,10 @@ export const REQUEST_ERRORS = {
     title: 'The Idempotency-Key was used for another request',
   },
   invalid_request: { kind: 'invalid', title: 'The request has invalid fields' },
+  rate_limited: { kind: 'too_often', title: 'The operation was called too often' },
   internal: { kind: 'internal', title: 'Something went wrong on our side' },
   unavailable: { kind: 'unavailable', title: 'A service that this request needs does not answer' },
+  outcome_unknown: { kind: 'unanswered', title: 'The record was sent, and no answer told what came of it' },
 } as const satisfies Record<string, { kind: RequestErrorKind; title: string }>;
 
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
@@ -107,6 +114,13 @@ export const RECORD_ERRORS = {
   json_key_repeated: 'A key is given twice',
   json_key_reserved: 'A key has a name that is not allowed',
   not_text: 'The text holds half of a surrogate pair, which is no character',
+  already_exists: 'What the record would make exists already',
+  reference_missing: 'The record names something that does not exist',
+  still_in_use: 'What the record would remove is still in use',
+  value_refused: 'The database refuses a value of the record',
+  outcome_unknown: 'The record was sent, and no answer told what came of it',
+  output_invalid:
+    'The operation answered something other than what it says it answers; it may have taken effect',
   custom_id_missing: 'The column that the batch names as custom_id is blank',
   custom_id_repeated: 'An earlier record of the file has the same custom_id',
 } as const;
@@ -188,12 +202,20 @@ export interface FieldProblem {
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
   readonly errors: readonly FieldProblem[];
+  /** When the same request is worth another try. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: RequestErrorCode, detail: string, errors: readonly FieldProblem[] = []) {
+  constructor(
+    code: RequestErrorCode,
+    detail: string,
+    errors: readonly FieldProblem[] = [],
+    retryAfterSeconds?: number,
+  ) {
     super(detail);
     this.name = 'RequestError';
     this.code = code;
     this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   get kind(): RequestErrorKind {

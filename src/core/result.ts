@@ -8,17 +8,48 @@ export interface RecordError {
   value?: string;
 }
 
-/** What a handler answers for one record. */
-export type RecordResult<Output> =
-  | { status: 'succeeded'; output: Output }
-  | { status: 'failed'; error: { code: string; message: string; field?: string } };
+/** Why a record failed, in the operation’s own words. */
+export interface RecordFailure {
+  code: string;
+  message: string;
+  /** Of the operation’s input. */
+  field?: string;
+}
 
-export function succeeded<Output>(output: Output): RecordResult<Output> {
+/** What stays a record’s result. */
+export type FinalResult<Output> =
+  | { status: 'succeeded'; output: Output }
+  | { status: 'failed'; error: RecordFailure };
+
+/** The record is to be tried again; if that was done as often as allowed, it fails with this error. */
+export interface RetryResult {
+  status: 'retry';
+  error: RecordFailure;
+  /** When, at the earliest; left out: later each time. */
+  afterSeconds?: number;
+  /** It may have taken effect, as it was sent and no answer came: without one in the end it is `outcome_unknown`. */
+  uncertain?: boolean;
+  /** Of an outside effect: it says something of the other side, and so of everybody who calls it. */
+  target?: { down?: boolean; waitSeconds?: number };
+}
+
+/** What a handler answers for one record. */
+export type RecordResult<Output> = FinalResult<Output> | RetryResult;
+
+export function succeeded<Output>(output: Output): FinalResult<Output> {
   return { status: 'succeeded', output };
 }
 
-export function failed<Output>(code: string, message: string, field?: string): RecordResult<Output> {
+export function failed<Output>(code: string, message: string, field?: string): FinalResult<Output> {
   return { status: 'failed', error: field === undefined ? { code, message } : { code, message, field } };
+}
+
+export function tryAgain(
+  code: string,
+  message: string,
+  more: Omit<RetryResult, 'status' | 'error'> = {},
+): RetryResult {
+  return { status: 'retry', error: { code, message }, ...more };
 }
 
 /**

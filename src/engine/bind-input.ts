@@ -8,10 +8,17 @@ import type { RecordIndex } from '../formats/record-indexer.ts';
 import type { BatchClaim } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
-/** The operation of a batch that was claimed, which only a worker does that has it. */
-export function operationOf(operations: OperationRegistry, claim: { operation: string }): Operation {
-  const operation = operations.get(claim.operation);
-  if (operation === undefined) throw new Error(`claimed work of the unknown operation ${claim.operation}`);
+/** The operation of a batch that was claimed, in the version that it was made with: only a worker does that has it. */
+export function operationOf(
+  operations: OperationRegistry,
+  claim: { operation: string; operationVersion: number },
+): Operation {
+  const operation = operations.get(claim.operation, claim.operationVersion);
+  if (operation === undefined) {
+    throw new Error(
+      `claimed work of the unknown operation ${claim.operation}, version ${claim.operationVersion}`,
+    );
+  }
   return operation;
 }
 

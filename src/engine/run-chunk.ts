@@ -1,103 +1,87 @@
-import { v5 as uuidv5 } from 'uuid';
-import { PermanentFault } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import type { Operation, OperationContext, OperationRecord, OperationRegistry } from '../core/operation.ts';
-import { RecordReader } from '../core/record.ts';
-import { failedLine, type RecordResult, type ResultLine, succeededLine } from '../core/result.ts';
-import type { TransactionSql } from '../core/sql.ts';
-import { summarise } from '../core/tally.ts';
+import type { TransactionOperation } from '../core/operation.ts';
 import { operationOf } from './bind-input.ts';
+import type { CheckedRecord } from './checked-record.ts';
+import type { Pass } from './gate.ts';
 import type { HeldLease } from './lease-keeper.ts';
-import type { ObjectStore } from './ports/object-store.ts';
-import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
-import { putPart } from './put-part.ts';
-import { type CheckedRecord, readChunk } from './read-chunk.ts';
-import type { EngineSettings } from './settings.ts';
+import type { ChunkClaim, ChunkSession, JournalEntry } from './ports/work-store.ts';
+import { readChunk } from './read-chunk.ts';
+import { applyInTransaction } from './run-in-transaction.ts';
+import { runOutside } from './run-outside.ts';
+import { contextOf, goodOf, type Pause, type RunChunk, settled } from './settle-chunk.ts';
+import { afterTry } from './tries.ts';
 
-export interface RunChunk {
-  operations: OperationRegistry;
-  objects: ObjectStore;
-  settings: EngineSettings;
-  log: Log;
-}
+export type { RunChunk };
 
 /**
- * Processes a chunk: reads it, and in one transaction runs the handler, stores the part and settles. Whatever
- * happens before the commit, the handler's writes and the results are there together or not at all.
+ * Processes a chunk. Whatever happens before the commit, the handler's writes and the results are there together or not
+ * at all; what is done outside of the database is kept in a journal on the way.
+ * @returns `null`: it is settled
  */
 export async function runChunk(
   engine: RunChunk,
   session: ChunkSession,
   claim: ChunkClaim,
   lease: HeldLease,
-): Promise<void> {
+): Promise<Pause | null> {
   const operation = operationOf(engine.operations, claim);
-  const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
-  const good = checked.flatMap((record): OperationRecord<unknown>[] =>
-    record.errors === undefined ? [record] : [],
-  );
-  await session.settleProcessing(claim, async (sql) => {
-    const results = good.length === 0 ? [] : await operation.run(good, contextFor(engine, claim, lease, sql));
-    checkAnswers(operation, good, results);
-    const lines = linesOf(claim, checked, results, new RecordReader(operation, claim.read));
-    const part = await putPart(engine.objects, claim, lines, {
-      signal: lease.signal,
-      leaseSeconds: engine.settings.leaseSeconds,
-    });
-    const succeeded = lines.filter((line) => line.status === 'succeeded').length;
-    return { part, succeeded, failed: lines.length - succeeded, failures: summarise(lines) };
-  });
+  if (operation.effects === 'outside') {
+    const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
+    return await runOutside(engine, session, claim, lease, operation, checked);
+  }
+  // Before anything is read: who has to wait comes here again and again.
+  const pass = await engine.gate.enter(operation, claim.accountId, lease.signal);
+  if ('waitSeconds' in pass) return await pauseFor(session, claim, pass.waitSeconds);
+  try {
+    const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
+    return await runInTransaction(engine, session, claim, lease, { operation, checked, pass });
+  } finally {
+    await pass.release();
+  }
 }
 
-function contextFor(
+async function pauseFor(session: ChunkSession, claim: ChunkClaim, delaySeconds: number): Promise<Pause> {
+  await session.settleProcessing(claim, async () => ({ entries: [], delaySeconds }));
+  return { delaySeconds };
+}
+
+/** One transaction: the handler runs, the part is stored and the chunk is settled, or its rest has to wait. */
+async function runInTransaction(
   engine: RunChunk,
+  session: ChunkSession,
   claim: ChunkClaim,
   lease: HeldLease,
-  sql: TransactionSql,
-): OperationContext<unknown> {
-  return {
-    accountId: claim.accountId,
-    user: claim.userName,
-    batchId: claim.batchId,
-    settings: claim.settings,
-    sql,
-    idempotencyKey: (record) => uuidv5(String(record), claim.batchId),
-    signal: lease.signal,
-    log: engine.log,
-  };
-}
+  given: { operation: TransactionOperation; checked: readonly CheckedRecord[]; pass: Pass },
+): Promise<Pause | null> {
+  const { operation, checked, pass } = given;
+  let paused: Pause | null = null;
+  await session.settleProcessing(claim, async (tx, journal) => {
+    paused = null;
+    const known = new Map(journal.map((entry) => [entry.record, entry]));
+    const open = goodOf(checked).filter(({ number }) => known.get(number)?.state !== 'final');
+    const due = open.filter(({ number }) => (known.get(number)?.dueSeconds ?? 0) <= 0);
+    const { records: allowed, waitSeconds } = await pass.take(due.length);
+    const now = due.slice(0, allowed);
+    const results = await applyInTransaction(operation, now, tx, contextOf(engine, claim, lease.signal));
 
-/** @throws {PermanentFault} handler_broken: going on would give some record somebody else's result. */
-function checkAnswers(
-  operation: Operation,
-  records: readonly OperationRecord<unknown>[],
-  results: readonly RecordResult<unknown>[],
-): void {
-  const broken = (what: string) => new PermanentFault('handler_broken', `${operation.name} ${what}`);
-  if (!Array.isArray(results) || results.length !== records.length) {
-    throw broken(`was given ${records.length} records and answered ${results?.length ?? 'no'} results`);
-  }
-  for (const result of results) {
-    if (result.status === 'failed' && !Object.hasOwn(operation.failures, result.error.code)) {
-      throw broken(`failed a record with the code ${result.error.code}, which it does not declare`);
+    const tried = now.map(({ number }, index) =>
+      afterTry(operation, known.get(number) ?? newTo(claim, number), results[index]!),
+    );
+    for (const entry of tried) known.set(entry.record, entry);
+    const waits = open.flatMap(({ number }) => {
+      const entry = known.get(number);
+      if (entry?.state === 'final') return [];
+      return [entry === undefined || entry.dueSeconds <= 0 ? waitSeconds : entry.dueSeconds];
+    });
+    if (waits.length > 0) {
+      paused = { delaySeconds: Math.max(0, Math.min(...waits)) };
+      return { entries: tried, ...paused };
     }
-  }
+    return await settled(engine, claim, lease, checked, known);
+  });
+  return paused;
 }
 
-function linesOf(
-  claim: ChunkClaim,
-  checked: readonly CheckedRecord[],
-  results: readonly RecordResult<unknown>[],
-  reader: RecordReader,
-): ResultLine[] {
-  let next = 0;
-  return checked.map((record): ResultLine => {
-    const { number, customId } = record;
-    if (record.errors !== undefined) return failedLine(number, record.errors, 0, customId);
-    const result = results[next++]!;
-    if (result.status === 'succeeded') return succeededLine(number, result.output, claim.attempts, customId);
-    const column = reader.columnOf(result.error.field);
-    const error = column === undefined ? result.error : { ...result.error, column };
-    return failedLine(number, [error], claim.attempts, customId);
-  });
+/** A record that the journal does not have yet: earlier attempts were of the chunk, which failed as a whole. */
+function newTo({ attempts }: ChunkClaim, record: number): JournalEntry {
+  return { record, state: 'waiting', attempts: attempts - 1, dueSeconds: 0, uncertain: false, result: null };
 }

@@ -18,6 +18,7 @@ import type {
 } from './ports/work-store.ts';
 import { type RemoveBatch, removeBatch } from './remove-batch.ts';
 import { type RunChunk, runChunk } from './run-chunk.ts';
+import type { Pause } from './settle-chunk.ts';
 import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';
 import { type WriteResults, writeResults } from './write-results.ts';
@@ -88,7 +89,10 @@ async function serveBatch(
   const claimed = claim;
   const lease: LeaseRef = { kind: 'batch', batchId: claimed.batchId, lease: claimed.lease };
   try {
-    return await underLease(engine, claimed, lease, (held) => ON_BATCHES[stage](engine, claimed, held));
+    return await underLease(engine, claimed, lease, async (held) => {
+      await ON_BATCHES[stage](engine, claimed, held);
+      return null;
+    });
   } finally {
     if (room && claimed.upload.bytes > SHORT_BYTES) engine.longStages.delete(stage);
   }
@@ -103,7 +107,9 @@ const ON_BATCHES = {
 
 /** `null`: nothing was claimed. Otherwise the work that came of it. */
 async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<WorkWaiting[] | null> {
-  if (stage !== 'validate' && stage !== 'process') return await serveBatch(engine, stage, batchId);
+  if (stage !== 'validate' && stage !== 'process' && stage !== 'call') {
+    return await serveBatch(engine, stage, batchId);
+  }
   const session = await engine.work.openSession();
   try {
     const claim = await session.claim(stage, engine.known, batchId);
@@ -114,11 +120,11 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
       number: claim.range.number,
       lease: claim.lease,
     };
-    return await underLease(engine, claim, lease, (held) =>
-      stage === 'validate'
-        ? validateChunk(engine, session, claim, held)
-        : runChunk(engine, session, claim, held),
-    );
+    return await underLease(engine, claim, lease, async (held) => {
+      if (stage !== 'validate') return await runChunk(engine, session, claim, held);
+      await validateChunk(engine, session, claim, held);
+      return null;
+    });
   } finally {
     session.release();
   }
@@ -128,14 +134,27 @@ async function underLease(
   engine: ServeTicket,
   claim: BatchClaim | ChunkClaim,
   lease: LeaseRef,
-  work: (held: HeldLease) => Promise<void>,
+  work: (held: HeldLease) => Promise<Pause | null>,
 ): Promise<WorkWaiting[]> {
   try {
-    await engine.leases.hold(lease, work);
+    const paused = await engine.leases.hold(lease, work);
+    if (paused !== null) await wakeAfter(engine, claim, paused);
   } catch (error) {
     if (!(await afterFault(engine, claim, lease, error))) return [];
   }
   return await engine.work.advance(claim.batchId);
+}
+
+/** What waits for longer is found by a sweep, as what waits for a ticket that was lost. */
+const LONGEST_TICKET_SECONDS = 10;
+
+async function wakeAfter(
+  engine: ServeTicket,
+  claim: BatchClaim | ChunkClaim,
+  { delaySeconds }: Pause,
+): Promise<void> {
+  if (delaySeconds > LONGEST_TICKET_SECONDS) return;
+  await engine.queue.enqueue([{ stage: stageOf(claim), batchId: claim.batchId, delaySeconds }]);
 }
 
 /** Gives the work back or ends the batch. True: the batch may have moved on, or its work can be had again at once. */
@@ -183,7 +202,7 @@ function whyGivenUp(
 }
 
 function stageOf(claim: BatchClaim | ChunkClaim): Stage {
-  return claim.kind === 'chunk' ? claim.phase : claim.stage;
+  return claim.stage;
 }
 
 function exhausted(lease: LeaseRef, claim: BatchClaim | ChunkClaim, error: unknown): string {

@@ -94,6 +94,7 @@ export async function submitBatch(
       userName: caller.user,
       operation: operation.name,
       operationVersion: operation.version,
+      effects: operation.effects,
       ...(statedHash !== null && { statedHash }),
       uploadKey: upload.objectKey,
       upload: head,

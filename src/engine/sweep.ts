@@ -1,5 +1,6 @@
 import { STAGES } from '../core/batch.ts';
 import type { Log } from '../core/log.ts';
+import type { LimitStore } from './ports/limit-store.ts';
 import type { IdempotencyStore } from './ports/request-stores.ts';
 import type { Ticket, WorkQueue } from './ports/work-queue.ts';
 import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
@@ -20,6 +21,7 @@ export interface Sweep extends RemoveUploads {
     | 'waitingWork'
   >;
   idempotency: Pick<IdempotencyStore, 'forgetOld'>;
+  limits: Pick<LimitStore, 'forgetUnused'>;
   queue: WorkQueue;
   settings: Pick<EngineSettings, 'maxAttempts' | 'stalledSeconds'>;
   log: Log;
@@ -28,7 +30,7 @@ export interface Sweep extends RemoveUploads {
 /** More tickets than this are not written in one sweep; the next one goes on. */
 const MOST_TICKETS = 1000;
 
-/** Old answers that one sweep forgets. */
+/** Old answers that one sweep forgets, and limits of each kind. */
 const MOST_FORGOTTEN = 1000;
 
 /**
@@ -45,6 +47,7 @@ export async function sweep(engine: Sweep): Promise<void> {
     'write tickets': () => topUp(engine),
     'remove uploads': () => removeUploads(engine),
     'forget old answers': () => engine.idempotency.forgetOld(MOST_FORGOTTEN),
+    'forget unused limits': () => engine.limits.forgetUnused(MOST_FORGOTTEN),
   });
 }
 

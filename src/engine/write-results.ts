@@ -1,11 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import type { Counts } from '../core/batch.ts';
 import type { OperationRegistry } from '../core/operation.ts';
+import { type FailureSummary, NO_FAILURES } from '../core/tally.ts';
 import { fileContents, ownFormat } from '../formats/results/file-contents.ts';
 import type { OpenScratch } from '../formats/scratch.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import { addFailures } from './results/add-failures.ts';
+import { awaitOutcomes } from './results/await-outcomes.ts';
 import { checkFiles } from './results/check-files.ts';
 import { type ChunkReader, readResultChunk } from './results/chunk-reader.ts';
 import { describeInput } from './results/describe-input.ts';
@@ -19,7 +22,7 @@ export interface WriteResults {
   operations: OperationRegistry;
   objects: ObjectStore;
   openScratch: OpenScratch;
-  work: Pick<WorkStore, 'chunkLines' | 'finishResults'>;
+  work: Pick<WorkStore, 'chunkLines' | 'callsOut' | 'finishResults'>;
   settings: EngineSettings;
 }
 
@@ -36,9 +39,10 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
   const lease = { ...held, signal: forMany(held.signal) };
   if (claim.total === null) {
     // It was cancelled before its records were counted: there is nothing to tell.
-    await engine.work.finishResults(claim, [], NOTHING_COUNTED);
+    await engine.work.finishResults(claim, [], NOTHING_COUNTED, NO_FAILURES);
     return;
   }
+  await awaitOutcomes(engine.work, claim, lease);
   const input = new InputReader(engine.objects, claim, lease.signal);
   const operation = engine.operations.get(claim.operation);
   const { description, fields, head, headless } = await describeInput(engine.work, claim, input, operation);
@@ -57,6 +61,7 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
     if (headless !== undefined)
       await files.omit({ kind: 'unprocessed', format: ownFormat(description) }, headless);
     const { objects, settings } = engine;
+    let failures: FailureSummary = NO_FAILURES;
     const counts = await writeChunks(engine, claim, lease, files, {
       objects,
       input,
@@ -65,12 +70,15 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
       cellBytes: settings.cellBytes,
       signal: lease.signal,
       repeatsInput: (results) => files.repeatInput(results),
+      failedWithoutPart: (more) => {
+        failures = addFailures(failures, more);
+      },
     });
     const written = await files.finish();
     checkFiles(written, counts, { total: claim.total, nothingProcessed });
     const told = { counts, files: written, omitted: files.omitted };
     const manifest = await putManifest(objects, claim, told, lease.signal);
-    await engine.work.finishResults(claim, [...written, manifest], counts);
+    await engine.work.finishResults(claim, [...written, manifest], counts, failures);
   } catch (error) {
     await files.abandon(error instanceof Error ? error : new Error(String(error)));
     throw error;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,6 +170,63 @@ describe('the program', () => {
     await expect(wrong).rejects.toThrow(
       /SHEAF_LEASE_SECONDS must be a whole number[\s\S]*SHEAF_LEASES is not a setting/,
     );
+  });
+
+  it('refuses to start with operations that are wrong, and says what to change', async () => {
+    const file = join(directory, 'wrong-operation.ts');
+    await writeFile(
+      file,
+      `import { defineOperation } from 'sheaf';\nexport default defineOperation({ name: 'No' });\n`,
+    );
+    const refused = startSheafProcess(join(directory, 'wrong-operations'), {
+      SHEAF_OPERATIONS: `${file}, ./not-there.ts`,
+    });
+    await expect(refused).rejects.toThrow(
+      /SHEAF_OPERATIONS names are wrong:\n {2}\.\/not-there\.ts: there is no such file[^\n]*\n {2}\S*wrong-operation\.ts: operation "No": the name must match/,
+    );
+    await expect(access(join(directory, 'wrong-operations'))).rejects.toThrow('ENOENT');
+  });
+
+  it('serves the operation of docs/operations.md, singly and in bulk', async () => {
+    const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const code = /<!-- example: gift-cards\.ts -->\n```ts\n([\s\S]*?)\n```/.exec(page)?.[1] ?? '';
+    await writeFile(join(directory, 'gift-cards.ts'), code);
+    const other = await startSheafProcess(join(directory, 'with-operations'), {
+      SHEAF_OPERATIONS: join(directory, 'gift-cards.ts'),
+    });
+    const call = async (operation: string, record: object) => {
+      const response = await fetch(`${other.url}/operations/${operation}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${other.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify(record),
+      });
+      const body = (await response.json()) as { status: unknown; code?: string };
+      return body.code ?? body.status;
+    };
+    const card = { code: 'SPRING26', learner_id: 'ada', amount: 25 };
+    expect(await call('issue_gift_card', card)).toBe('learner_not_found');
+    expect(await call('create_learner', { learner_id: 'ada' })).toBe('succeeded');
+    expect(await call('issue_gift_card', card)).toBe('succeeded');
+    expect(await call('issue_gift_card', card)).toBe('code_taken');
+    expect(await call('issue_gift_card?most=10', { ...card, code: 'SPRING27' })).toBe('amount_too_large');
+
+    const rows = [
+      'NEW01,ada,5',
+      'SPRING26,ada,5',
+      'NEW02,ada,0',
+      'NEW03,ada,7.50',
+      'NEW01,ada,9',
+      'NEW04,eve,1',
+    ];
+    const file = `code,learner_id,amount\n${rows.join('\n')}\n`;
+    const { handler, url, headers } = await other.client.createUpload({ filename: 'cards.csv' });
+    await fetch(url, { method: 'PUT', headers, body: file });
+    const { batch } = await other.client.createBatch({ handler, operation: 'issue_gift_card' });
+    let looked = await other.client.getBatch(batch);
+    while (!looked.results_ready) looked = await other.client.getBatch(batch);
+    expect(looked.counts).toMatchObject({ succeeded: 2, failed: 4 });
+    expect(looked.error_codes).toEqual({ code_taken: 2, amount_not_positive: 1, learner_not_found: 1 });
+    expect(await other.stop()).toBe(0);
   });
 
   it('prints its key at the first start only, stops in order on SIGTERM, and finds its data again', async () => {

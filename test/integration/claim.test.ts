@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ChunkSession, KnownOperations } from '../../src/engine/ports/work-store.ts';
+import type { ChunkSession, ChunkStage, KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
@@ -25,10 +25,8 @@ async function session(): Promise<ChunkSession> {
   return opened;
 }
 
-async function claim(
-  options: { phase?: 'validate' | 'process'; batchId?: string; known?: KnownOperations } = {},
-) {
-  return await (await session()).claim(options.phase ?? 'process', options.known ?? KNOWN, options.batchId);
+async function claim(options: { stage?: ChunkStage; batchId?: string; known?: KnownOperations } = {}) {
+  return await (await session()).claim(options.stage ?? 'process', options.known ?? KNOWN, options.batchId);
 }
 
 describe('a claim', () => {
@@ -60,6 +58,23 @@ describe('a claim', () => {
     expect(order.map((chunk) => chunk?.batchId)).toEqual([big, small, big, small, big]);
   });
 
+  it('of chunks that call others is apart from that of those that compute, and so is their count', async () => {
+    const other = await addAccount(sheaf.sql);
+    const calls = await addBatch(sheaf, { status: 'processing', chunks: 3, effects: 'outside' });
+    const [first, second] = [await claim({ stage: 'call' }), await claim({ stage: 'call' })];
+    expect([first, second]).toMatchObject([
+      { batchId: calls, stage: 'call', phase: 'process' },
+      { batchId: calls, stage: 'call', phase: 'process' },
+    ]);
+    expect(await claim()).toBeNull();
+
+    // The account that has two calls under way is not behind another one for that.
+    const mine = await addBatch(sheaf, { status: 'processing', chunks: 1 });
+    const theirs = await addBatch(sheaf, { status: 'processing', chunks: 1, accountId: other });
+    expect([(await claim())?.batchId, (await claim())?.batchId]).toEqual([mine, theirs]);
+    expect((await claim({ stage: 'call' }))?.batchId).toBe(calls);
+  });
+
   it('within an account takes the oldest batch first', async () => {
     const first = await addBatch(sheaf, { status: 'processing', chunks: 1 });
     const second = await addBatch(sheaf, { status: 'processing', chunks: 1 });
@@ -69,8 +84,8 @@ describe('a claim', () => {
   it('is refused while the batch is in another status, and in another phase', async () => {
     await addBatch(sheaf, { status: 'validating', chunks: 1, phase: 'validate' });
     await addBatch(sheaf, { status: 'failed', chunks: 1 });
-    expect(await claim({ phase: 'process' })).toBeNull();
-    expect(await claim({ phase: 'validate' })).not.toBeNull();
+    expect(await claim({ stage: 'process' })).toBeNull();
+    expect(await claim({ stage: 'validate' })).not.toBeNull();
   });
 
   it('leaves what backs off until its time has come', async () => {

@@ -39,9 +39,9 @@ async function chunk(
   const claim = await session.claim('process', { names: ['create_learner'], versions: [1] }, batchId);
   const records = inputs.map((input, index) => ({ number: index + 1, input }));
   let results: readonly RecordResult<unknown>[] = [];
-  await session.settleProcessing(claim!, async (sql) => {
-    await around(sql, async (through = sql) => {
-      results = await createLearner.run(records, context(mode, accountId, through));
+  await session.settleProcessing(claim!, async (tx) => {
+    await around(tx.sql, async (sql = tx.sql) => {
+      results = await createLearner.run(records, { ...context(mode, accountId), ...tx, sql });
     });
     return processed({ succeeded: 0 });
   });
@@ -49,13 +49,12 @@ async function chunk(
   return [...results];
 }
 
-function context(mode: Mode, accountId: string, sql: TransactionSql): OperationContext<unknown> {
+function context(mode: Mode, accountId: string): OperationContext<unknown> {
   return {
     accountId,
     user: 'admin',
     batchId: 'unused',
     settings: { on_duplicate: mode },
-    sql,
     idempotencyKey: String,
     signal: new AbortController().signal,
     log: sheaf.services.log,
@@ -64,7 +63,7 @@ function context(mode: Mode, accountId: string, sql: TransactionSql): OperationC
 
 /** A result in one word. */
 function said(result: RecordResult<unknown>): string {
-  return result.status === 'failed' ? result.error.code : (result.output as { action: string }).action;
+  return result.status === 'succeeded' ? (result.output as { action: string }).action : result.error.code;
 }
 const run = async (mode: Mode, inputs: readonly LearnerInput[], options?: ChunkOptions) =>
   (await chunk(mode, inputs, options)).map(said);

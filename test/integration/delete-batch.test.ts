@@ -125,10 +125,10 @@ describe('what is due', () => {
     if (!written)
       await sheaf.sql`update batches set results_at = null, failures = null where id = ${batch.id}`;
     await expire(batch.id);
-    const { value: _value, ...first } = batch.failures.first[0]!;
+    const told = batch.failures.first.map(({ value: _value, ...first }) => first);
     const { counts, failures } = await sheaf.batch(batch.id);
     expect([counts, failures.codes]).toEqual([batch.counts, { too_long: 1, refused: 1 }]);
-    expect(failures.first).toEqual([first, batch.failures.first[1]]);
+    expect(failures.first).toEqual(told);
     expect(JSON.stringify(await row(batch.id))).not.toContain(long);
   });
 

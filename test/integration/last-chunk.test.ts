@@ -106,7 +106,7 @@ describe('a batch that leaves processing by failing', () => {
   it('takes the leases of its unsettled chunks along: they settle nothing any more', async () => {
     const id = await addBatch(sheaf, { status: 'processing', chunks: 2 });
     const { session, claimed } = await claim();
-    const settling = session.settleProcessing(claimed, async (sql) => {
+    const settling = session.settleProcessing(claimed, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${claimed.accountId}, ${'late'})`;
       await fail(id, REASON);
       return OUTCOME;

@@ -4,6 +4,7 @@ import { connect } from '../../src/adapters/postgres/connect.ts';
 import { keepAwake } from '../../src/adapters/postgres/keep-awake.ts';
 import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { LeaseLost } from '../../src/core/errors.ts';
+import { NO_FAILURES } from '../../src/core/tally.ts';
 import type {
   ChunkClaim,
   ChunkSession,
@@ -64,7 +65,7 @@ const stored = async () =>
 describe('settling', () => {
   it('commits the handler’s writes, the counts, the part and the status together', async () => {
     const { session, claim } = await claimed();
-    await session.settleProcessing(claim, async (sql) => {
+    await session.settleProcessing(claim, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${claim.accountId}, ${'a'})`;
       // Seen from outside, nothing has happened yet.
       expect(await stored()).toEqual([]);
@@ -76,7 +77,7 @@ describe('settling', () => {
 
   it('under a lease that was taken away writes nothing at all', async () => {
     const { session, claim } = await claimed();
-    const settling = session.settleProcessing(claim, async (sql) => {
+    const settling = session.settleProcessing(claim, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${claim.accountId}, ${'a'})`;
       await sheaf.sql`update chunks set lease = gen_random_uuid()`;
       return OUTCOME;
@@ -101,7 +102,7 @@ describe('settling', () => {
 
   it('rolls the handler’s writes back when the handler throws', async () => {
     const { session, claim } = await claimed();
-    const settling = session.settleProcessing(claim, async (sql) => {
+    const settling = session.settleProcessing(claim, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${claim.accountId}, ${'a'})`;
       throw new Error('the handler broke');
     });
@@ -154,7 +155,7 @@ describe('the takeover of an expired lease', () => {
     const frozen = gate();
     // The former holder has written, and then freezes with its transaction open.
     const settling = outcomeOf(
-      former.session.settleProcessing(former.claim, async (sql) => {
+      former.session.settleProcessing(former.claim, async ({ sql }) => {
         await sql`insert into learners (account_id, learner_id) values (${former.claim.accountId}, ${'a'})`;
         await frozen.wait();
         // It wakes up and goes on writing, on whatever connection it would get.
@@ -169,7 +170,7 @@ describe('the takeover of an expired lease', () => {
     // Its successor writes the same learner: it would wait for ever for a transaction that nobody ends.
     const successor = await claimAgain();
     expect(successor.claim.attempts).toBe(2);
-    await successor.session.settleProcessing(successor.claim, async (sql) => {
+    await successor.session.settleProcessing(successor.claim, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${successor.claim.accountId}, ${'a'})`;
       return { ...OUTCOME, part: 'parts/successor' };
     });
@@ -210,13 +211,18 @@ describe('the takeover of an expired lease', () => {
     const again = await sheaf.services.work.claimBatch('write_results', KNOWN);
     expect(again?.lease).not.toBe(claim?.lease);
     await expect(
-      sheaf.services.work.finishResults(claim!, [], {
-        total: 0,
-        succeeded: 0,
-        failed: 0,
-        skipped: 0,
-        unprocessed: 0,
-      }),
+      sheaf.services.work.finishResults(
+        claim!,
+        [],
+        {
+          total: 0,
+          succeeded: 0,
+          failed: 0,
+          skipped: 0,
+          unprocessed: 0,
+        },
+        NO_FAILURES,
+      ),
     ).rejects.toBeInstanceOf(LeaseLost);
   });
 
@@ -266,7 +272,7 @@ describe('a session left in a transaction', () => {
     const { session, claim } = await claimed();
     const hung = gate();
     const settling = outcomeOf(
-      session.settleProcessing(claim, async (sql) => {
+      session.settleProcessing(claim, async ({ sql }) => {
         const [limit] = await sql<{ ms: string }>`
         select setting as ms from pg_settings where name = 'idle_in_transaction_session_timeout'`;
         expect(Number(limit?.ms)).toBeGreaterThan(0);

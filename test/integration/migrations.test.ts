@@ -9,9 +9,10 @@ import postgres from 'postgres';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
 import * as schema from '../../src/adapters/postgres/schema.ts';
+import * as training from '../../src/adapters/postgres/training-schema.ts';
 import { createTestDatabase } from '../support/sheaf.ts';
 
-/** `drizzle/` and `src/adapters/postgres/schema.ts` are two accounts of the same tables, and must not drift apart. */
+/** `drizzle/` and `src/adapters/postgres/*schema.ts` are two accounts of the same tables, and must not drift apart. */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const EMPTY = 'template1';
@@ -47,7 +48,7 @@ const journal = await journalOf(join(ROOT, 'drizzle'));
 async function generate(directory: string): Promise<{ files: string[]; said: string }> {
   const before = await readdir(directory);
   const kit = join(ROOT, 'node_modules/drizzle-kit/bin.cjs');
-  const source = './src/adapters/postgres/schema.ts';
+  const source = './src/adapters/postgres/*schema.ts';
   // It takes relative paths only.
   const out = relative(ROOT, directory);
   const options = ['--dialect', 'postgresql', '--schema', source, '--out', out];
@@ -83,7 +84,7 @@ describe('the migrations', () => {
 
     const described = await emptyDatabase();
     const nothing = generateDrizzleJson({});
-    const statements = await generateMigration(nothing, generateDrizzleJson(schema));
+    const statements = await generateMigration(nothing, generateDrizzleJson({ ...schema, ...training }));
     for (const statement of statements) await described.sql.unsafe(statement);
 
     const found = await catalog(migrated.sql);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../src/config.ts';
 import type { Stage as AnyStage } from '../../src/core/batch.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
-import type { Operation } from '../../src/core/operation.ts';
+import type { TransactionOperation } from '../../src/core/operation.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
@@ -31,7 +31,7 @@ let handled: Map<number, number>;
 const after: (() => Promise<unknown>)[] = [];
 
 /** `create_learner`, watched; `before` runs first, and may throw. */
-function watched(before: (records: number[]) => Promise<void>): Operation {
+function watched(before: (records: number[]) => Promise<void>): TransactionOperation {
   handled = new Map();
   return {
     ...createLearner,
@@ -120,7 +120,7 @@ async function advanceTo(stage: Stage): Promise<void> {
 async function claimAndDie(stage: Stage): Promise<void> {
   const { work } = sheaf.services;
   const claim =
-    stage === 'validate' || stage === 'process'
+    stage === 'validate' || stage === 'process' || stage === 'call'
       ? await (await work.openSession()).claim(stage, KNOWN)
       : await work.claimBatch(stage, KNOWN);
   expect(claim).not.toBeNull();
@@ -224,7 +224,7 @@ describe('a worker that died', () => {
     const session = await sheaf.services.work.openSession();
     const claim = await session.claim('process', KNOWN);
     const frozen = gate();
-    const settling = session.settleProcessing(claim!, async (sql) => {
+    const settling = session.settleProcessing(claim!, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${claim!.accountId}, ${'r1'})`;
       await frozen.wait();
       return processed({ succeeded: 3 }, 'parts/never');

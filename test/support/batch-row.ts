@@ -12,6 +12,7 @@ export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchR
       userName: 'ada',
       operation: 'create_learner',
       operationVersion: 1,
+      effects: 'transaction',
       uploadKey: 'uploads/a1/u1',
       upload: { bytes: 0, etag: '"e"' },
       metadata: {},

@@ -68,7 +68,7 @@ export async function convert(
 }
 
 /** @returns what it said */
-async function run(program: string, args: readonly string[]): Promise<string> {
+export async function run(program: string, args: readonly string[]): Promise<string> {
   // In a process group of its own: the program is a script whose children do the work, and they end with it.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;

@@ -24,6 +24,7 @@ export interface RowOptions {
   onInvalid?: 'reject' | 'skip';
   execution?: 'parallel' | 'serial';
   priority?: number;
+  effects?: 'transaction' | 'outside';
   stopAfter?: StopAfter;
 }
 
@@ -37,10 +38,10 @@ export async function addBatch({ sql, caller }: TestSheaf, options: RowOptions):
     insert into uploads (id, account_id, object_key, url_expires_at, expires_at)
     values (${upload}, ${accountId}, ${`uploads/${upload}`}, now() + interval '1 hour', now() + interval '1 day')`;
   await sql`
-    insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
+    insert into batches (id, account_id, upload_id, user_name, operation, operation_version, effects, settings, mapping,
       on_invalid, metadata, status, statuses, upload_key, upload_etag, upload_bytes, input_key, stage, total,
       chunk_count, read, execution, priority, stop_after, created_at)
-    values (${id}, ${accountId}, ${upload}, 'admin', 'create_learner', 1, ${sql.json({ on_duplicate: 'fail' })}, '{}',
+    values (${id}, ${accountId}, ${upload}, 'admin', 'create_learner', 1, ${options.effects ?? 'transaction'}, ${sql.json({ on_duplicate: 'fail' })}, '{}',
       ${options.onInvalid ?? 'reject'}, '{}', ${options.status}, '[]', ${`uploads/${upload}`}, '"etag"', 1,
       ${`batches/${id}/input/x`}, ${options.stage ?? null}, ${options.chunks * records}, ${options.chunks},
       ${sql.json({ columns: [{ name: 'learner_id', field: 'learner_id' }], delimiter: ',', quote: '"' })},

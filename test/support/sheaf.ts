@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 import { type Config, type Environment, readConfig } from '../../src/config.ts';
 import { ADMIN_STATEMENTS, type Caller } from '../../src/core/access.ts';
-import { type Operation, OperationRegistry } from '../../src/core/operation.ts';
+import type { Operation } from '../../src/core/operation.ts';
 import type { ResultLine } from '../../src/core/result.ts';
 import { createUpload } from '../../src/engine/create-upload.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
@@ -95,9 +95,7 @@ export async function openTestSheaf(
   const config = readConfig({ ...QUICK, ...settings });
   await migrate(locations);
   const open = async () => {
-    const opened = await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }));
-    opened.operations = new OperationRegistry([...opened.operations.list(), ...operations]);
-    return opened;
+    return await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }), operations);
   };
   const services = await open();
   const sql = postgres(databaseUrl, {

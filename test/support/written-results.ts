@@ -6,6 +6,7 @@ import type { Counts } from '../../src/core/batch.ts';
 import { UNSTATED } from '../../src/core/file-format.ts';
 import { OperationRegistry } from '../../src/core/operation.ts';
 import { succeededLine } from '../../src/core/result.ts';
+import type { FailureSummary } from '../../src/core/tally.ts';
 import type { HeldLease } from '../../src/engine/lease-keeper.ts';
 import type { ObjectStore, PutOptions } from '../../src/engine/ports/object-store.ts';
 import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
@@ -79,7 +80,7 @@ export async function write(
   options: Partial<BatchClaim> = {},
   { signal = new AbortController().signal, openScratch = tempFileScratch }: Partial<WriteOptions> = {},
 ) {
-  const finished: { files: readonly ResultFile[]; counts: Counts }[] = [];
+  const finished: { files: readonly ResultFile[]; counts: Counts; failures: FailureSummary }[] = [];
   const done: number[] = [];
   let alive = 0;
   const engine = {
@@ -90,8 +91,14 @@ export async function write(
       async *chunkLines() {
         yield* lines;
       },
-      finishResults: async (_: BatchClaim, files: readonly ResultFile[], counts: Counts) => {
-        finished.push({ files, counts });
+      callsOut: async () => false,
+      finishResults: async (
+        _: BatchClaim,
+        files: readonly ResultFile[],
+        counts: Counts,
+        failures: FailureSummary,
+      ) => {
+        finished.push({ files, counts, failures });
       },
     },
     settings: { cellBytes: 100 },

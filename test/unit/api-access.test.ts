@@ -27,6 +27,9 @@ const GUARDED = [
   ['DELETE', `/batches/${ID}`, 'delete_batch'],
   ['GET', '/operations', 'get_operations'],
   ['GET', '/operations/add_person', 'get_operations'],
+  ['POST', '/operations/add_person', 'add_person'],
+  ['POST', '/operations/not_there', 'not_there'],
+  ['GET', '/operations/add_person/template', 'get_operations'],
 ] as const;
 
 describe.each(GUARDED)('%s %s', (method, url, permission) => {
@@ -99,6 +102,8 @@ test.each(['/', '/docs', '/docs/static/swagger-ui.css', '/openapi.json', '/healt
 test.each([
   [{}, 'declares no permission'],
   [{ config: { permission: 'get_everything' } }, 'the unknown permission get_everything'],
+  [{ config: { permission: 'named' } }, 'the unknown permission named'],
+  [{ config: { permission: { operation: '' } } }, 'the unknown permission'],
 ])('a route with %j stops the start', async (options, message) => {
   const app = Fastify();
   guardRoutes(app, { authenticate: async () => null });
@@ -119,7 +124,11 @@ test('a route that is added to the finished API is guarded as well', async () =>
 
 /** Ports that no request reaches. */
 function worldServices(): Parameters<typeof buildApi>[0] {
-  return { authenticator: { authenticate: async () => null }, operations: { list: () => [] } } as never;
+  return {
+    authenticator: { authenticate: async () => null },
+    operations: { list: () => [] },
+    training: {},
+  } as never;
 }
 
 test('the key is never logged, whatever the logger would write of a request', async () => {

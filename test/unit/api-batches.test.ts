@@ -329,7 +329,19 @@ test('operations tell what they read, what they answer, and what they are limite
       properties: { level: { type: 'integer', minimum: 1, default: 1 } },
       additionalProperties: false,
     },
+    effects: 'transaction',
     failures: { person_known: 'The person is there already' },
-    limits: { file_bytes: 1_000_000, record_bytes: 8_388_608, cell_bytes: 1_048_576, chunk_records: 100 },
+    limits: {
+      file_bytes: 1_000_000,
+      record_bytes: 8_388_608,
+      cell_bytes: 1_048_576,
+      chunk_records: 100,
+      attempts: 5,
+    },
+    links: {
+      run: '/operations/add_person',
+      template_csv: '/operations/add_person/template?format=csv',
+      template_xlsx: '/operations/add_person/template?format=xlsx',
+    },
   });
 });

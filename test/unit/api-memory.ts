@@ -8,9 +8,12 @@ import { errorsOf } from '../../src/api/problem-responses.ts';
 import type { Problem } from '../../src/api/schemas/problem.ts';
 import type { Caller, Statement } from '../../src/core/access.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
+import { failed, succeeded } from '../../src/core/result.ts';
 import type { ObjectHead } from '../../src/engine/ports/object-store.ts';
 import type { BatchRow, Upload } from '../../src/engine/ports/request-stores.ts';
+import { openTrainingReads } from '../../src/operations/training/reads/training-reads.ts';
 import { batchesInMemory, idempotencyInMemory, type KeptAnswers } from './api-memory-batches.ts';
+import { callsInMemory, noLimits } from './api-memory-calls.ts';
 import { objectsInMemory, uploadsInMemory } from './api-memory-uploads.ts';
 
 /** The API on ports that live in memory: what is tested with it is the edge, HTTP in and HTTP out. */
@@ -27,7 +30,12 @@ export const addPerson = defineOperation({
   settings: Type.Object({ level: Type.Integer({ minimum: 1, default: 1 }) }, closed),
   failures: { person_known: 'The person is there already' },
   limits: { chunkRecords: 100 },
-  run: async () => [],
+  run: async (records, { settings }) =>
+    records.map(({ input }) =>
+      input.name === 'Ada'
+        ? failed('person_known', 'Ada is there', 'name')
+        : succeeded({ id: settings.level }),
+    ),
 });
 
 export const SETTINGS: ApiServices['settings'] = {
@@ -117,6 +125,7 @@ function watchForUndeclaredErrors(app: FastifyInstance): string[] {
     const { code } = JSON.parse(String(payload)) as Problem;
     const { url, config, schema } = request.routeOptions;
     const declared: string[] = errorsOf({ method: request.method, config, ...(schema && { schema }) });
+    declared.push(...Object.keys(config.failures ?? {}));
     if (!declared.includes(code)) undeclared.push(`${request.method} ${url}: ${code}`);
   });
   return undeclared;
@@ -136,18 +145,30 @@ function servicesOf(world: World): ApiServices {
       done();
     },
   });
+  const log = pino({ level: 'debug' }, lines);
   return {
+    ...noLimits(log),
+    calls: callsInMemory(world.answers, asked),
     authenticator: {
       authenticate: async (authorization) =>
         world.callers.get(authorization?.replace('Bearer ', '') ?? '') ?? null,
     },
     operations: new OperationRegistry([addPerson]),
     settings: SETTINGS,
-    log: pino({ level: 'debug' }, lines),
+    log,
     health: async () => world.health,
     uploads: uploadsInMemory(world, asked),
     batches: batchesInMemory(world, (uploadId) => world.uploads.get(uploadId)?.filename ?? null, asked),
     idempotency: idempotencyInMemory(world.answers, asked),
+    reads: {
+      // What an operation reads is tested where there is a database.
+      read: async (work) => {
+        asked();
+        return await work(async () => []);
+      },
+    },
+    // Of an account that has nothing: the reads themselves are tested on a database.
+    training: openTrainingReads(async () => []),
     objects: objectsInMemory(world),
     queue: {
       enqueue: async (tickets) => void world.tickets.push(...tickets.map((ticket) => ticket.batchId)),

@@ -6,7 +6,9 @@ import {
   type RequestErrorCode,
   RetryableFault,
 } from '../../src/core/errors.ts';
-import { apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
+import { OperationRegistry } from '../../src/core/operation.ts';
+import { openTrainingReads } from '../../src/operations/training/reads/training-reads.ts';
+import { addPerson, apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -38,6 +40,24 @@ const refuseWith = (code: RequestErrorCode) =>
     };
   });
 
+/** A call of an operation whose transaction ends so. */
+async function called(code: RequestErrorCode) {
+  const operations = new OperationRegistry([
+    { ...addPerson, limits: { rate: { records: 1, seconds: 60, per: 'account' } } },
+  ]);
+  const other = await apiInMemory({
+    operations,
+    calls: {
+      run: async () => {
+        throw new RequestError(code, 'this is how it ended');
+      },
+    },
+  });
+  const response = await other.post('/operations/add_person', { name: 'Grace' });
+  await other.app.close();
+  return response;
+}
+
 /** How each code is reached, and with which status. */
 const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]> = {
   malformed_json: [400, () => raw('{"handler":')],
@@ -50,10 +70,24 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
       return world.post('/uploads', {}, 'reader');
     },
   ],
+  exam_not_open: [
+    403,
+    async () => {
+      const upcoming = await apiInMemory({
+        training: openTrainingReads(async <Row>() => [{ slug: 'x', course: 'y', state: 'upcoming' } as Row]),
+      });
+      upcoming.callers.set('learner', callerWith([{ effect: 'allow', actions: ['get_exam'] }]));
+      const answer = await upcoming.get('/training/exams/x', 'learner');
+      await upcoming.app.close();
+      return answer;
+    },
+  ],
   route_not_found: [404, () => world.get('/nowhere')],
   handler_not_found: [404, () => submit(NOBODY)],
   batch_not_found: [404, () => world.get(`/batches/${NOBODY}`)],
   operation_not_found: [404, () => world.get('/operations/nothing')],
+  cohort_not_found: [404, () => world.get(`/training/cohorts/${NOBODY}`)],
+  exam_not_found: [404, () => world.get('/training/exams/nothing')],
   format_not_written: [
     404,
     async () =>
@@ -125,6 +159,8 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
       return world.get('/batches');
     },
   ],
+  outcome_unknown: [504, () => called('outcome_unknown')],
+  rate_limited: [429, () => called('rate_limited')],
   unavailable: [
     503,
     () => {

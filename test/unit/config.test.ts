@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { environment, environmentExample, readConfig, SETTINGS, settingsTable } from '../../src/config.ts';
+import {
+  environment,
+  environmentExample,
+  readConfig,
+  SETTINGS,
+  secretsOf,
+  settingsTable,
+} from '../../src/config.ts';
 
 const MIB = 1024 * 1024;
 
@@ -37,6 +44,7 @@ describe('readConfig', () => {
       SHEAF_SWEEP_SECONDS: 5,
       SHEAF_MAX_ATTEMPTS: 8,
       SHEAF_WORKER_CONCURRENCY: 2,
+      SHEAF_CALL_CONCURRENCY: 8,
       SHEAF_DRAIN_SECONDS: 20,
       SHEAF_URL_SECONDS: 3600,
       SHEAF_UPLOAD_SECONDS: 86_400,
@@ -201,5 +209,26 @@ describe('what is made from the settings', () => {
 
   test('the example is what .env.example holds', () => {
     expect(readFromRoot('.env.example')).toBe(environmentExample());
+  });
+});
+
+describe('operations of one’s own', () => {
+  test('are a list, blanks around its items or not', () => {
+    const { SHEAF_OPERATIONS } = readConfig({ SHEAF_OPERATIONS: './operations, more/greet.ts ,@acme/pack' });
+    expect(SHEAF_OPERATIONS).toEqual(['./operations', 'more/greet.ts', '@acme/pack']);
+    expect(readConfig({ SHEAF_OPERATIONS: '' }).SHEAF_OPERATIONS).toBeUndefined();
+    expect(problems({ SHEAF_OPERATIONS: './a,,./b' })).toEqual([
+      'SHEAF_OPERATIONS must be a list such as ./operations,./more/greet.ts, not "./a,,./b"',
+    ]);
+  });
+
+  test('find their secrets in the environment, but none of the settings', () => {
+    const secret = secretsOf({ CRM_TOKEN: 'x', DATABASE_URL: 'postgres://a', SHEAF_ADMIN_KEY: 'k' });
+    expect(['CRM_TOKEN', 'DATABASE_URL', 'SHEAF_ADMIN_KEY', 'OTHER'].map(secret)).toEqual([
+      'x',
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });

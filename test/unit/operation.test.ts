@@ -42,6 +42,21 @@ describe('defineOperation', () => {
     expect(defineOperation({ ...good, limits: { chunkRecords: 10 } }).limits).toEqual({ chunkRecords: 10 });
   });
 
+  test.each([{ callRecords: 5 }, { breaker: { failures: 3, seconds: 5 } }])(
+    'the limits %j are refused where they would say nothing',
+    (limits) => {
+      const [name] = Object.keys(limits);
+      expect(() => defineOperation({ ...good, limits })).toThrow(
+        new Error(`operation "greet": limits.${name} is only for an operation with effects "outside"`),
+      );
+      expect(defineOperation({ ...good, effects: 'outside', limits }).limits).toEqual(limits);
+    },
+  );
+
+  test.each(['constructor', 'toString', 'chunkrecords'])('there is no limit %s', (name) => {
+    expect(() => defineOperation({ ...good, limits: { [name]: 1 } })).toThrow(`limits.${name} is no limit`);
+  });
+
   test.each(['', 'Greet', '1st', '_greet', 'greet-all', 'greet all', 'grüße', 'greet\n', 'a'.repeat(65)])(
     'the name %j is refused',
     (name) => {
@@ -75,9 +90,12 @@ describe('defineOperation', () => {
     },
   );
 
-  test.each(['asleep', 'profile_missing', 'constructor', 'valueOf'])('the failure code %s is not', (code) => {
-    expect(defineOperation({ ...good, failures: { [code]: 'x' } }).failures).toEqual({ [code]: 'x' });
-  });
+  test.each(['asleep', 'profile_missing', 'constructor', 'constructor'])(
+    'the failure code %s is not',
+    (code) => {
+      expect(defineOperation({ ...good, failures: { [code]: 'x' } }).failures).toEqual({ [code]: 'x' });
+    },
+  );
 
   test.each<[string, TObject, string]>([
     [
@@ -114,7 +132,7 @@ describe('defineOperation', () => {
     expect(() => defineOperation({ ...good, input })).toThrow(new Error(`operation "greet": ${message}`));
   });
 
-  test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])(
+  test.each(['constructor', 'toString', 'constructor', 'hasOwnProperty'])(
     'a field named %s is refused',
     (name) => {
       const message = (field: string) =>
@@ -177,10 +195,21 @@ describe('the registry', () => {
     expect(new OperationRegistry([greet]).get(name)).toBeUndefined();
   });
 
-  test('two of one name are refused, also in two versions', () => {
+  test('has several versions of an operation: the newest is served, an older one is there for its batches', () => {
     const newer = defineOperation({ ...good, version: 2 });
-    expect(() => new OperationRegistry([greet, bow, newer])).toThrow(
-      new Error('two operations are named greet: rename one of them'),
+    const registry = new OperationRegistry([greet, newer, bow]);
+    expect([registry.get('greet'), registry.get('greet', 1), registry.get('greet', 3)]).toEqual([
+      newer,
+      greet,
+      undefined,
+    ]);
+    expect(registry.list()).toEqual([bow, newer]);
+    expect(registry.all()).toEqual(expect.arrayContaining([greet, newer, bow]));
+  });
+
+  test('two of one name and version are refused', () => {
+    expect(() => new OperationRegistry([greet, bow, defineOperation(good)])).toThrow(
+      new Error('two operations are named greet: rename one of them, or raise its version'),
     );
   });
 });

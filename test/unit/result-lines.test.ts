@@ -118,6 +118,46 @@ describe('a chunk without a part', () => {
     expect(JSON.parse(results.failedLine(2))).toEqual(later);
   });
 
+  test('that was stopped half way has records of every status, told apart whatever they hold', () => {
+    const status = fc.constantFrom('succeeded' as const, 'failed' as const, 'unprocessed' as const);
+    const given = fc.array(fc.record({ status, text, customId: fc.option(text, { nil: undefined }) }), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(given, fc.integer({ min: 1, max: 10_000_000 }), (all, firstRecord) => {
+        const lines = all.map((it, index): ResultLine => {
+          const record = firstRecord + index;
+          const output = { status: 'failed', text: it.text, again: [{ status: 'succeeded' }] };
+          if (it.status === 'succeeded') return succeededLine(record, output, 2, it.customId);
+          if (it.status === 'failed')
+            return failedLine(record, [{ ...error, value: it.text }], 1, it.customId);
+          return unprocessedLine(record, it.customId);
+        });
+        const known = lines.filter((line) => line.status !== 'unprocessed');
+        const half = Math.floor(known.length / 2);
+        const results = unprocessedResults(
+          { firstRecord, records: lines.length },
+          // In whatever order they come.
+          [bytesOf(known.slice(half)), bytesOf(known.slice(0, half))],
+          (index) => all[index]?.customId,
+        );
+        expect(results.bytes.toString()).toBe(bytesOf(lines).toString());
+        for (const one of ['succeeded', 'failed', 'unprocessed'] as const) {
+          const these = lines.filter((line) => line.status === one);
+          expect(results.count(one)).toBe(these.length);
+          expect(results.only(one).toString()).toBe(bytesOf(these).toString());
+          expect(results.places(one).map((index) => lines[index])).toEqual(these);
+        }
+        expect(results.places('all')).toEqual(lines.map((_, index) => index));
+        for (const [index, line] of lines.entries()) {
+          expect(results.status(index)).toBe(line.status);
+          if (line.status === 'failed') expect(JSON.parse(results.failedLine(index))).toEqual(line);
+          else expect(() => results.failedLine(index)).toThrow('has not failed');
+        }
+      }),
+    );
+  });
+
   test('that nobody has looked at is unprocessed as a whole', () => {
     const results = unprocessedResults(range, [], () => undefined);
     expect([results.records, results.count('unprocessed')]).toEqual([4, 4]);

@@ -8,7 +8,9 @@ import { UNSTATED } from '../../src/core/file-format.ts';
 import type { Log } from '../../src/core/log.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { succeeded } from '../../src/core/result.ts';
+import { Gate } from '../../src/engine/gate.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
+import type { LimitStore } from '../../src/engine/ports/limit-store.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type {
   BatchClaim,
@@ -18,6 +20,7 @@ import type {
   LeaseRef,
   WorkWaiting,
 } from '../../src/engine/ports/work-store.ts';
+import type { WorkTransaction } from '../../src/engine/ports/work-transaction.ts';
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
 import { csvDescription } from '../../src/formats/description.ts';
 
@@ -69,6 +72,7 @@ const NEXT: Record<Stage, WorkWaiting[]> = {
   convert: one('validate'),
   validate: one('process'),
   process: one('write_results'),
+  call: one('write_results'),
   write_results: [],
   remove: [],
 };
@@ -151,11 +155,13 @@ class World {
     };
   }
 
-  #chunkClaim(phase: ChunkClaim['phase']): ChunkClaim {
+  #chunkClaim(stage: ChunkClaim['stage']): ChunkClaim {
+    const phase = stage === 'call' ? 'process' : stage;
     const sick = { code: 'record_too_large', message: 'The record is too large' } as const;
     const alone = { number: 1, firstRecord: 1, records: 1, start: 0, end: 1, sha256: '', fault: sick };
     return {
       kind: 'chunk',
+      stage,
       phase,
       lease: `lease-${phase}`,
       attempts: this.#script.attempts ?? 1,
@@ -202,6 +208,8 @@ class World {
       longStages: this.longStages,
       stopping,
       openScratch: never,
+      // None of these operations has limits.
+      gate: new Gate({ limits: {} as LimitStore, leaseSeconds: 20, log: silent }),
       queue: {
         enqueue: async (tickets) => void this.tickets.push(...tickets),
         waiting: never,
@@ -236,14 +244,19 @@ class World {
         openSession: async () => {
           this.sessions += 1;
           return {
-            claim: async (phase, known, batchId) =>
-              this.#claim(phase, known, batchId) ? this.#chunkClaim(phase) : null,
+            claim: async (stage, known, batchId) =>
+              this.#claim(stage, known, batchId) ? this.#chunkClaim(stage) : null,
             settleValidation: async () => this.#settle('validate'),
             settleProcessing: async (_, work) => {
-              const outcome = await work(never);
+              const statements = { sql: never, emit: never };
+              const attempt: WorkTransaction['attempt'] = async (run) => ({ done: await run(statements) });
+              const outcome = await work({ ...statements, attempt }, []);
               this.#settle('process');
-              this.part = outcome.part;
+              if ('part' in outcome) this.part = outcome.part;
             },
+            journal: never,
+            noteStarted: never,
+            noteOutcomes: never,
             release: () => {
               this.sessions -= 1;
             },
@@ -282,6 +295,7 @@ class World {
           this.did.push(`advance ${batchId}`);
           return this.#script.next?.[this.#stage!] ?? NEXT[this.#stage!];
         },
+        callsOut: async () => false,
         chunkLines: async function* (this: World) {
           const none = { validationPart: null, succeeded: 2, failed: 0, invalid: 0 };
           const range = { number: 1, firstRecord: 1, records: 2, start: 4, end: 12, sha256: '' };

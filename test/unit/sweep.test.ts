@@ -32,6 +32,7 @@ async function sweepOver(found: Found) {
     uploads: { toRemove: async () => step('uploads', []), removed: async () => undefined },
     objects: { removeAll: async () => 0, abortMultipart: async () => undefined },
     idempotency: { forgetOld: async (most) => step(`forget ${most}`, 0) },
+    limits: { forgetUnused: async (most) => step(`limits ${most}`, 0) },
     work: {
       reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
       exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
@@ -66,6 +67,7 @@ describe('a sweep', () => {
       'waiting',
       'uploads',
       'forget 1000',
+      'limits 1000',
     ]);
     expect(tickets).toEqual([]);
   });

@@ -7,8 +7,9 @@ import {
 } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
+import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
-import type { WorkWaiting } from '../../engine/ports/work-store.ts';
+import type { ChunkStage, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { findRepeatedIds } from './custom-ids.ts';
 import { startDeletion } from './delete-batch.ts';
@@ -26,6 +27,7 @@ interface BatchState {
   dryRun: boolean;
   stopAfter: StopAfter | null;
   execution: Execution;
+  effects: Operation['effects'];
   customId: string | null;
   fileFault: FileFault | null;
   chunkCount: number;
@@ -53,7 +55,7 @@ export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiti
 export async function advanceLocked(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
   const [batch] = await tx<BatchState[]>`
     select id, status, stage, lease is not null as held, on_invalid as "onInvalid", dry_run as "dryRun",
-      stop_after as "stopAfter", execution, custom_id as "customId", file_fault as "fileFault",
+      stop_after as "stopAfter", execution, effects, custom_id as "customId", file_fault as "fileFault",
       chunk_count as "chunkCount", delete_requested_at is not null as deleting
     from batches where id = ${batchId} for update`;
   if (batch === undefined) return [];
@@ -89,6 +91,7 @@ interface Look {
   status: BatchStatus;
   stopAfter: StopAfter | null;
   execution: Execution;
+  effects: Operation['effects'];
   /** A chunk of the phase is not settled. */
   underWay: boolean;
   /** A chunk of the phase waits, and none runs. */
@@ -101,7 +104,7 @@ interface Look {
  */
 async function lookAt(sql: Sql, batchId: string): Promise<Look | undefined> {
   const [look] = await sql<Look[]>`
-    select status, stop_after as "stopAfter", execution,
+    select status, stop_after as "stopAfter", execution, effects,
       status in ('validating', 'processing') and stage is null
         and exists (select from chunks c where c.batch_id = b.id and c.status <> 'settled') as "underWay",
       execution = 'serial' and not exists (
@@ -110,10 +113,15 @@ async function lookAt(sql: Sql, batchId: string): Promise<Look | undefined> {
   return look;
 }
 
+/** The stage in which the chunks of a batch are processed. */
+export function processingStage({ effects }: { effects: Operation['effects'] }): ChunkStage {
+  return effects === 'outside' ? 'call' : 'process';
+}
+
 /** In the file's order each chunk follows from the one before it; otherwise all had their tickets at once. */
 function nextInOrder(batchId: string, look: Look): WorkWaiting[] {
   const next = look.status === 'processing' && look.execution === 'serial' && look.idle;
-  return next ? [{ stage: 'process', batchId, tickets: 1 }] : [];
+  return next ? [{ stage: processingStage(look), batchId, tickets: 1 }] : [];
 }
 
 /**
@@ -172,7 +180,7 @@ async function judge(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]>
     where batch_id = ${batch.id}`;
   await tx`update batches set ${enters(tx, 'validation_passed')} where id = ${batch.id}`;
   const tickets = batch.execution === 'serial' ? 1 : batch.chunkCount;
-  return [{ stage: 'process', batchId: batch.id, tickets }];
+  return [{ stage: processingStage(batch), batchId: batch.id, tickets }];
 }
 
 async function whyRejected(tx: Transaction, batch: BatchState): Promise<StatusReason | null> {

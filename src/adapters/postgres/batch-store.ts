@@ -1,6 +1,7 @@
 import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, lt, type SQL } from 'drizzle-orm';
 import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
+import type { FinalResult } from '../../core/result.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
 import type { BatchRow, BatchStore } from '../../engine/ports/request-stores.ts';
@@ -14,7 +15,8 @@ import type { Database } from './database.ts';
 import { requestDeletion } from './delete-batch.ts';
 import { failuresOf } from './failures.ts';
 import { faultsTold } from './faults.ts';
-import { batches, chunks, uploads } from './schema.ts';
+import { startOfResult } from './journal.ts';
+import { batches, chunks, recordJournal, uploads } from './schema.ts';
 
 /** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
 export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {
@@ -57,6 +59,7 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
       .orderBy(desc(batches.id))
       .limit(limit),
   );
+  const counted = db.select({ id: page.id }).from(page).where(isNull(page.resultsAt));
   const tally = db.$with('tally').as(
     db
       .select({
@@ -76,15 +79,33 @@ async function selectBatches(db: Database, where: SQL | undefined, limit: number
           else ${chunks.failed} end)::float8`.as('chunk_failed'),
       })
       .from(chunks)
-      .where(inArray(chunks.batchId, db.select({ id: page.id }).from(page).where(isNull(page.resultsAt))))
+      .where(inArray(chunks.batchId, counted))
       .groupBy(chunks.batchId),
   );
+  // Of chunks that are not settled: few are worked on at once, so few rows are there to be counted.
+  const tried = db.$with('tried').as(
+    db
+      .select({
+        batchId: recordJournal.batchId,
+        succeeded: countOf('succeeded').as('tried_succeeded'),
+        failed: countOf('failed').as('tried_failed'),
+      })
+      .from(recordJournal)
+      .where(and(inArray(recordJournal.batchId, counted), eq(recordJournal.state, 'final')))
+      .groupBy(recordJournal.batchId),
+  );
   return await db
-    .with(page, tally)
+    .with(page, tally, tried)
     .select()
     .from(page)
     .leftJoin(tally, eq(tally.batchId, page.id))
+    .leftJoin(tried, eq(tried.batchId, page.id))
     .orderBy(desc(page.id));
+}
+
+function countOf(status: FinalResult<unknown>['status']) {
+  return fragment<number>`(count(*) filter (
+    where starts_with(${recordJournal.result}, ${startOfResult(status)})))::float8`;
 }
 
 function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): boolean {
@@ -96,6 +117,8 @@ type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
 interface Selected {
   page: StoredBatch;
   tally: Tally | null;
+  /** Of records that have their result before their chunk is settled. */
+  tried: { succeeded: number; failed: number } | null;
 }
 
 interface Tally {
@@ -105,12 +128,12 @@ interface Tally {
   failed: number | null;
 }
 
-function toRow({ page: stored, tally: sums }: Selected): BatchRow {
+function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow {
   const statuses = stored.statuses as BatchRow['statuses'];
   const written = stored.resultsAt !== null;
   const total = stored.total;
-  const succeeded = written ? stored.succeeded : (sums?.succeeded ?? 0);
-  const failed = written ? stored.failed : (sums?.failed ?? 0);
+  const succeeded = written ? stored.succeeded : (sums?.succeeded ?? 0) + (tried?.succeeded ?? 0);
+  const failed = written ? stored.failed : (sums?.failed ?? 0) + (tried?.failed ?? 0);
   return {
     id: stored.id,
     accountId: stored.accountId,
@@ -148,7 +171,7 @@ function toRow({ page: stored, tally: sums }: Selected): BatchRow {
     },
     progressDone: stored.progressDone,
     phase: {
-      settled: sums?.settled ?? 0,
+      settled: (sums?.settled ?? 0) + (tried?.succeeded ?? 0) + (tried?.failed ?? 0),
       recent: sums?.recent ?? 0,
       since: statuses.at(-1)?.ts ?? null,
     },

@@ -23,7 +23,7 @@ export async function changeBatch(
   return await transaction(sql, async (tx) => {
     const [batch] = await tx<FailedBatch[]>`
       select id, status, status_reason as "statusReason", failed_from as "failedFrom", stop_after as "stopAfter",
-        execution, upload_id as "uploadId", conversion is not null as converting,
+        execution, effects, upload_id as "uploadId", conversion is not null as converting,
         expired_at is not null or expires_at < clock_timestamp() or coalesce(stage = 'remove', false) as expired,
         delete_requested_at is not null as deleting
       from batches where id = ${batchId} and account_id = ${accountId} and deleted_at is null for update`;

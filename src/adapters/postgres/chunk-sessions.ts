@@ -1,18 +1,21 @@
 import { LeaseLost, RetryableFault } from '../../core/errors.ts';
-import type { SqlValue, TransactionSql } from '../../core/sql.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type {
   ChunkClaim,
   ChunkSession,
   ProcessingOutcome,
+  ProcessingPause,
   ValidationOutcome,
 } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
 import { insertCustomIds } from './custom-ids.ts';
-import { faultsTold, isConnectionLost } from './faults.ts';
+import { faultsTold } from './faults.ts';
+import { clearJournal, noteOutcomes, noteStarted, readJournal, writeJournal } from './journal.ts';
 import { keepAwake } from './keep-awake.ts';
+import { giveBack } from './leases.ts';
 import { transaction } from './transaction.ts';
+import { openWork } from './work-transaction.ts';
 
 /** How often a session whose handler is at something else says that its process lives: a frozen one does not. */
 const AWAKE_SHARE_OF_LEASE = 0.25;
@@ -41,6 +44,9 @@ export class ChunkSessions {
       settleValidation: (claim, outcome) => faultsTold(() => settleValidation(session, claim, outcome)),
       settleProcessing: (claim, work) =>
         faultsTold(() => settleProcessing(session, claim, work, leaseSeconds * AWAKE_SHARE_OF_LEASE * 1000)),
+      journal: (claim) => faultsTold(() => readJournal(session, claim)),
+      noteStarted: (claim, entries) => faultsTold(() => noteStarted(session, claim, entries)),
+      noteOutcomes: (claim, entries) => faultsTold(() => noteOutcomes(session, claim, entries)),
       release: () => this.#idle.push(session),
     };
   }
@@ -86,51 +92,63 @@ function told(tx: Transaction, failures: FailureSummary) {
 async function settleProcessing(
   session: Sql,
   claim: ChunkClaim,
-  work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
+  work: Parameters<ChunkSession['settleProcessing']>[1],
   awakeMs: number,
 ): Promise<void> {
   await transaction(session, async (tx, connection) => {
-    await checkSession(tx, claim);
+    const journaled = await checkSession(tx, claim);
+    const journal = journaled ? await readJournal(tx, claim) : [];
     const awake = keepAwake(tx, connection, awakeMs);
-    const outcome = await work((strings, ...values) =>
-      handlerStatement(tx, connection, strings, values),
-    ).finally(() => clearInterval(awake));
+    const open = openWork(tx, connection, claim.accountId);
+    const outcome = await work(open.transaction, journal).finally(() => {
+      clearInterval(awake);
+      open.close();
+    });
     if (connection.lost) throw lost(claim);
-    const settled = await tx`
-      update chunks set
-        status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
-        settled_at = clock_timestamp(), succeeded = ${outcome.succeeded}, failed = ${outcome.failed},
-        part = ${outcome.part}, ${told(tx, outcome.failures)}
-      where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
-    if (settled.count === 0) throw lost(claim);
+    if ('delaySeconds' in outcome) await pause(tx, claim, outcome);
+    else await settle(tx, claim, outcome, journaled);
   });
 }
 
-/** The connection may have been made anew since the claim; then the claim names a session that is not this one. */
-async function checkSession(tx: Transaction, claim: ChunkClaim): Promise<void> {
-  const [held] = await tx<{ here: boolean }[]>`
-    select lease_pid = pg_backend_pid() as here from chunks
+async function settle(
+  tx: Transaction,
+  claim: ChunkClaim,
+  outcome: ProcessingOutcome,
+  journaled: boolean,
+): Promise<void> {
+  const settled = await tx`
+    update chunks set
+      status = 'settled', lease = null, lease_expires_at = null, lease_pid = null, lease_pid_started = null,
+      settled_at = clock_timestamp(), succeeded = ${outcome.succeeded}, failed = ${outcome.failed},
+      part = ${outcome.part}, ${told(tx, outcome.failures)}
     where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
+  if (settled.count === 0) throw lost(claim);
+  if (journaled) await clearJournal(tx, claim);
+}
+
+/** Not the chunk's fault: the attempt is given back. */
+async function pause(tx: Transaction, claim: ChunkClaim, paused: ProcessingPause): Promise<void> {
+  await writeJournal(tx, claim, paused.entries);
+  const { batchId, range, lease } = claim;
+  const ref = { kind: 'chunk', batchId, number: range.number, lease } as const;
+  if (!(await giveBack(tx, ref, { delaySeconds: paused.delaySeconds, free: true }))) throw lost(claim);
+}
+
+/**
+ * The connection may have been made anew since the claim; then the claim names a session that is not this one.
+ * @returns whether there is something in the journal
+ */
+async function checkSession(tx: Transaction, claim: ChunkClaim): Promise<boolean> {
+  const { batchId, range, lease } = claim;
+  const [held] = await tx<{ here: boolean; journaled: boolean }[]>`
+    select lease_pid = pg_backend_pid() as here,
+      exists (select from record_journal where batch_id = ${batchId} and chunk = ${range.number}) as journaled
+    from chunks where batch_id = ${batchId} and number = ${range.number} and lease = ${lease}`;
   if (held === undefined) throw lost(claim);
   if (!held.here) throw new RetryableFault('the database session was made anew', { free: true });
+  return held.journaled;
 }
 
 function lost(claim: ChunkClaim): LeaseLost {
   return new LeaseLost(`chunk ${claim.range.number} of batch ${claim.batchId}`);
-}
-
-/** A statement of a handler, which may catch its errors and go on: but not past the loss of its transaction. */
-async function handlerStatement<Row>(
-  tx: Transaction,
-  connection: { lost: boolean },
-  strings: TemplateStringsArray,
-  values: readonly SqlValue[],
-): Promise<Row[]> {
-  if (connection.lost) throw new RetryableFault('the transaction is over: its connection was lost');
-  try {
-    return (await tx(strings, ...(values as string[]))) as unknown as Row[];
-  } catch (error) {
-    if (isConnectionLost(error)) connection.lost = true;
-    throw error;
-  }
 }

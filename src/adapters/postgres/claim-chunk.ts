@@ -5,6 +5,7 @@ import type { RecordFault } from '../../core/chunk.ts';
 import type {
   ChunkClaim,
   ChunkPhase,
+  ChunkStage,
   InputDescription,
   KnownOperations,
 } from '../../engine/ports/work-store.ts';
@@ -50,17 +51,17 @@ interface ChunkPart {
 /**
  * Claims a chunk on the session that will work on it: first the account with the fewest running chunks, then by
  * priority within the account, then the oldest batch, then the file's order. So no account waits for another, however
- * long its batch is.
+ * long its batch is. Chunks that call others are counted, and claimed, apart from those that compute.
  */
 export async function claimChunk(
   session: Sql,
   leaseSeconds: number,
-  phase: ChunkPhase,
+  stage: ChunkStage,
   known: KnownOperations,
   batchId?: string,
 ): Promise<ChunkClaim | null> {
   for (let look = 1; ; look += 1) {
-    const found = await lookOnce(session, leaseSeconds, phase, known, batchId);
+    const found = await lookOnce(session, leaseSeconds, stage, known, batchId);
     if (found !== 'locked') return found;
     if (look === MOST_LOOKS) return null;
     await sleep(BETWEEN_LOOKS_MS);
@@ -70,15 +71,16 @@ export async function claimChunk(
 async function lookOnce(
   session: Sql,
   leaseSeconds: number,
-  phase: ChunkPhase,
+  stage: ChunkStage,
   known: KnownOperations,
   batchId?: string,
 ): Promise<ChunkClaim | 'locked' | null> {
+  const phase = stage === 'call' ? 'process' : stage;
   return await transaction(session, async (tx) => {
     const passedOver: string[] = [];
     let locked = false;
     while (passedOver.length < MOST_CANDIDATES) {
-      const candidate = await nextCandidate(tx, phase, known, passedOver, batchId);
+      const candidate = await nextCandidate(tx, stage, known, passedOver, batchId);
       if (candidate === undefined) break;
       const batch = await lockBatch(tx, candidate, phase);
       if (batch === undefined) {
@@ -86,7 +88,7 @@ async function lookOnce(
       } else {
         const lease = randomUUID();
         const chunk = await takeChunk(tx, batch, phase, lease, leaseSeconds);
-        if (chunk !== undefined) return claimOf(phase, lease, batch, chunk);
+        if (chunk !== undefined) return claimOf({ stage, phase, lease }, batch, chunk);
       }
       passedOver.push(candidate);
     }
@@ -94,13 +96,16 @@ async function lookOnce(
   });
 }
 
-function claimOf(phase: ChunkPhase, lease: string, batch: BatchPart, chunk: ChunkPart): ChunkClaim {
+function claimOf(
+  held: Pick<ChunkClaim, 'stage' | 'phase' | 'lease'>,
+  batch: BatchPart,
+  chunk: ChunkPart,
+): ChunkClaim {
   const { attempts, fault, repeatedIds, ...range } = chunk;
   const { execution: _order, ...rest } = batch;
   return {
     kind: 'chunk',
-    phase,
-    lease,
+    ...held,
     attempts,
     ...rest,
     repeatedIds: repeatedIds ?? [],
@@ -110,14 +115,21 @@ function claimOf(phase: ChunkPhase, lease: string, batch: BatchPart, chunk: Chun
 
 async function nextCandidate(
   tx: Transaction,
-  phase: ChunkPhase,
+  stage: ChunkStage,
   known: KnownOperations,
   passedOver: string[],
   batchId?: string,
 ): Promise<string | undefined> {
-  const inPhase = tx`b.status in ('validating', 'processing') and b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null`;
+  const phase = stage === 'call' ? 'process' : stage;
+  const ofStage =
+    phase === 'validate' ? tx`` : tx`and b.effects = ${stage === 'call' ? 'outside' : 'transaction'}`;
+  const inPhase = tx`
+    b.status in ('validating', 'processing') and b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null ${ofStage}`;
   const [candidate] = await tx<{ id: string }[]>`
-    with recursive busy as (select account_id, count(*) as n from chunks where status = 'running' group by account_id),
+    with recursive busy as (
+      select c.account_id, count(*) as n from chunks c join batches b on b.id = c.batch_id
+      where c.status = 'running' and (c.phase = 'process' and b.effects = 'outside') = ${stage === 'call'}
+      group by c.account_id),
     accounts as (
       (select account_id from batches b where ${inPhase} order by account_id limit 1)
       union all

@@ -24,12 +24,12 @@ export async function createBatch(
 
 async function insertBatch(tx: Transaction, batch: NewBatch): Promise<CreatedBatch> {
   const [created] = await tx<CreatedBatch[]>`
-    insert into batches (id, account_id, upload_id, user_name, operation, operation_version, settings, mapping,
+    insert into batches (id, account_id, upload_id, user_name, operation, operation_version, effects, settings, mapping,
       on_invalid, dry_run, stop_after, execution, custom_id, priority, results_formats, expires_after, format,
       metadata, stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
     values (${batch.id}, ${batch.accountId}, ${batch.uploadId}, ${batch.userName}, ${batch.operation},
-      ${batch.operationVersion}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)}, ${batch.onInvalid},
-      ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.execution},
+      ${batch.operationVersion}, ${batch.effects}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)},
+      ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.execution},
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
       ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(

@@ -4,6 +4,7 @@ import type { BatchClaim, WorkWaiting } from '../../engine/ports/work-store.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { failuresOf } from './failures.ts';
+import { hasStatus } from './journal.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
 
@@ -88,6 +89,7 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
     const expired = !batch.deleted && claim.status !== 'deleting';
     if (expired) await keepTold(tx, claim.batchId);
     await tx`delete from custom_ids where batch_id = ${claim.batchId}`;
+    await tx`delete from record_journal where batch_id = ${claim.batchId}`;
     await tx`delete from chunks where batch_id = ${claim.batchId}`;
     if (expired) {
       await tx`
@@ -106,24 +108,31 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
   });
 }
 
-/** Of a batch whose result files were never written the counts and the failures are those of its chunks, which go now. */
+/**
+ * Of a batch whose result files were never written counts and failures are those of its chunks, which go now; and the
+ * counts those of the journals of chunks that were not settled, too.
+ */
 async function keepTold(tx: Transaction, batchId: string): Promise<void> {
   const unwritten = tx`id = ${batchId} and results_at is null and total is not null`;
   const [batch] = await tx`select from batches where ${unwritten}`;
   if (batch === undefined) return;
   const failures = await failuresOf(tx, batchId);
   await tx`
-    update batches set succeeded = sums.succeeded, failed = sums.failed,
-      unprocessed = total - sums.succeeded - sums.failed, results = '[]', results_at = clock_timestamp(),
-      failures = ${tx.json({ ...failures } as never)}
+    update batches set succeeded = chunk.succeeded + tried.succeeded, failed = chunk.failed + tried.failed,
+      unprocessed = total - chunk.succeeded - tried.succeeded - chunk.failed - tried.failed,
+      results = '[]', results_at = clock_timestamp(), failures = ${tx.json(failures as never)}
     from (
       select coalesce(sum(succeeded), 0) as succeeded,
         coalesce(sum(case when part is null then invalid else failed end), 0) as failed
-      from chunks where batch_id = ${batchId}) sums
+      from chunks where batch_id = ${batchId}) chunk, (
+      select count(*) filter (where ${hasStatus(tx, 'succeeded')}) as succeeded,
+        count(*) filter (where ${hasStatus(tx, 'failed')} or state = 'started' or (state = 'waiting' and uncertain))
+          as failed
+      from record_journal where batch_id = ${batchId}) tried
     where ${unwritten}`;
 }
 
-/** What the first errors show of the file goes with the file. */
+/** The failures of a batch without what its file holds, which goes with the objects. */
 function withoutValues(tx: Transaction) {
   return tx`jsonb_set(failures, '{first}', (
     select coalesce(jsonb_agg(error - 'value' order by place), '[]')

@@ -1,7 +1,9 @@
 import type { BatchEvent, Counts, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
+import type { FailureSummary } from '../../core/tally.ts';
 import type { BatchClaim, CopiedInput, CutInput, ResultFile } from '../../engine/ports/work-store.ts';
+import { addFailures } from '../../engine/results/add-failures.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { failuresOf } from './failures.ts';
 import { transaction } from './transaction.ts';
@@ -99,10 +101,11 @@ export async function finishResults(
   claim: BatchClaim,
   files: readonly ResultFile[],
   counts: Counts,
+  withoutPart: FailureSummary,
 ): Promise<void> {
   const event = writtenIn(claim);
   // Nothing of it changes any more: no chunk settles once its results are being written.
-  const failures = await failuresOf(sql, claim.batchId);
+  const failures = addFailures(await failuresOf(sql, claim.batchId), withoutPart);
   const finished = await sql`
     update batches set
       ${event === null ? sql`updated_at = clock_timestamp()` : enters(sql, event)}, ${sql(NO_LEASE)},

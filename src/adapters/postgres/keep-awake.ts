@@ -1,5 +1,6 @@
 import type { Transaction } from './connect.ts';
 import { isConnectionLost } from './faults.ts';
+import { untracked } from './untracked.ts';
 
 /**
  * Sends an empty statement now and then, so that the server does not end the session of a transaction whose work
@@ -9,7 +10,8 @@ import { isConnectionLost } from './faults.ts';
 export function keepAwake(tx: Transaction, connection: { lost: boolean }, ms: number): NodeJS.Timeout {
   const awake = setInterval(() => {
     if (connection.lost) clearInterval(awake);
-    else tx`select`.catch(failed);
+    // Between a statement that failed and the savepoint that is gone back to, this one fails too.
+    else untracked(tx`select`).then(undefined, failed);
   }, ms);
   const failed = (error: unknown) => {
     // Anything else fails the transaction's next statement too, or its COMMIT.

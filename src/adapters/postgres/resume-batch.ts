@@ -1,8 +1,9 @@
 import { type BatchStatus, type Execution, RESUMING, type StatusReason } from '../../core/batch.ts';
 import { isFinal, RequestError } from '../../core/errors.ts';
+import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
 import type { WorkWaiting } from '../../engine/ports/work-store.ts';
-import { advanceLocked } from './advance-batch.ts';
+import { advanceLocked, processingStage } from './advance-batch.ts';
 import type { Transaction } from './connect.ts';
 import { failureTally } from './failure-tally.ts';
 import { enters } from './transition.ts';
@@ -15,6 +16,7 @@ export interface FailedBatch {
   failedFrom: keyof typeof RESUMING | null;
   stopAfter: StopAfter | null;
   execution: Execution;
+  effects: Operation['effects'];
   uploadId: string;
   /** Whether the private copy has still to be converted. */
   converting: boolean;
@@ -52,7 +54,7 @@ export async function resumeBatch(
   // All of its chunks may have settled before it failed: then there is nothing left but to move on.
   if (waiting.count === 0) return await advanceLocked(tx, batch.id);
   const tickets = batch.execution === 'serial' ? 1 : waiting.count;
-  return [{ stage: 'process', batchId: batch.id, tickets }];
+  return [{ stage: processingStage(batch), batchId: batch.id, tickets }];
 }
 
 /** The step that the batch as a whole waits for, if it goes on with one. */

@@ -2,6 +2,7 @@ import type { BatchStatus } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { readJournal } from './journal.ts';
 import { mayEnter } from './transition.ts';
 
 const MOST_BATCHES = 200;
@@ -17,7 +18,8 @@ export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
       where stage = s.stage and lease is null and available_at <= now()
       order by available_at limit ${MOST_BATCHES}) work
     union all
-    select work.* from (values ('validating', 'validate'), ('processing', 'process')) as s(status, stage)
+    select work.* from (values ('validating', 'validate', null), ('processing', 'process', 'transaction'),
+        ('processing', 'call', 'outside')) as s(status, stage, effects)
       cross join lateral (
       select s.stage, b.id as "batchId",
         case when b.status = 'processing' and b.execution = 'serial' then 1 else c.waiting end as tickets
@@ -26,6 +28,7 @@ export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
           select from chunks where batch_id = b.id and status = 'waiting' and available_at <= now()
           limit ${MOST_CHUNKS}) few) c
       where b.status in ('validating', 'processing') and b.status = s.status and b.stage is null and c.waiting > 0
+        and (s.effects is null or b.effects = s.effects)
         and not (b.status = 'processing' and b.execution = 'serial' and (
           select status <> 'waiting' or available_at > now() from chunks
           where batch_id = b.id and status <> 'settled' order by number limit 1))
@@ -68,20 +71,32 @@ export async function* chunkLines(sql: Sql, batchId: string): AsyncGenerator<Chu
   while (true) {
     const page = await sql<StoredChunk[]>`
       select number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
-        repeated_ids as "repeatedIds", part, validation_part as "validationPart", succeeded, failed, invalid
+        repeated_ids as "repeatedIds", part, validation_part as "validationPart", succeeded, failed, invalid,
+        case when part is null then exists (
+          select from record_journal j where j.batch_id = chunks.batch_id and j.chunk = chunks.number) end as journaled
       from chunks where batch_id = ${batchId} and number > ${after} order by number limit ${CHUNKS_PER_PAGE}`;
-    yield* page.map(toLines);
+    for (const stored of page) {
+      const lines = toLines(stored);
+      // One at a time: all of them could be a file's worth of results.
+      if (stored.journaled)
+        yield { ...lines, journal: await readJournal(sql, { batchId, range: lines.range }) };
+      else yield lines;
+    }
     const last = page.at(-1);
     if (last === undefined || page.length < CHUNKS_PER_PAGE) return;
     after = last.number;
   }
 }
 
-type StoredChunk = Omit<ChunkLines, 'range' | 'repeatedIds'> &
-  Omit<ChunkRange, 'fault'> & { fault: RecordFault | null; repeatedIds: number[] | null };
+type StoredChunk = Omit<ChunkLines, 'range' | 'repeatedIds' | 'journal'> &
+  Omit<ChunkRange, 'fault'> & {
+    fault: RecordFault | null;
+    repeatedIds: number[] | null;
+    journaled: boolean | null;
+  };
 
 function toLines(stored: StoredChunk): ChunkLines {
-  const { number, firstRecord, records, start, end, sha256, fault, repeatedIds, ...rest } = stored;
+  const { number, firstRecord, records, start, end, sha256, fault, repeatedIds, journaled, ...rest } = stored;
   const range = { number, firstRecord, records, start, end, sha256 };
   return { ...rest, range: fault === null ? range : { ...range, fault }, repeatedIds: repeatedIds ?? [] };
 }

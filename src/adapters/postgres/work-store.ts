@@ -6,6 +6,7 @@ import { connect, idleInTransactionMs, type Sql } from './connect.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { finishConversion, finishCopy, finishResults, rejectHash } from './finish-stage.ts';
+import { callsOut } from './journal.ts';
 import { giveBack, giveUp, reclaimExpired, renewLeases } from './leases.ts';
 import { chunkLines, exhaustedBatches, stalledBatches, stuckBatches, waitingWork } from './waiting-work.ts';
 
@@ -36,7 +37,8 @@ export function postgresWorkStore(options: {
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     finishConversion: (claim, input) => told(finishConversion(sql, claim, input)),
-    finishResults: (claim, files, counts) => told(finishResults(sql, claim, files, counts)),
+    finishResults: (claim, files, counts, failures) =>
+      told(finishResults(sql, claim, files, counts, failures)),
     finishRemoval: (claim) => told(finishRemoval(sql, claim)),
     giveUp: (lease, reason, how) => told(giveUp(sql, lease, reason, how)),
     failExhausted: (batchId, maxAttempts, reason) =>
@@ -58,6 +60,7 @@ export function postgresWorkStore(options: {
         ),
       ),
     advance: (batchId) => told(advanceBatch(sql, batchId)),
+    callsOut: (batchId) => told(callsOut(sql, batchId)),
     chunkLines: (batchId) => chunkLines(sql, batchId),
     reclaimExpired: () => told(reclaimExpired(sql, leaseSeconds)),
     exhausted: (maxAttempts) => told(exhaustedBatches(sql, maxAttempts)),

@@ -6,7 +6,7 @@ import { withDeadline } from './deadline.ts';
 
 /** What is used of BullMQ's queues and workers, whose types differ by backend. */
 export interface JobQueue {
-  addBulk(jobs: { name: string; data: Ticket }[]): Promise<unknown>;
+  addBulk(jobs: { name: string; data: Ticket; opts?: { delay: number } }[]): Promise<unknown>;
   getJobCounts(...types: JobType[]): Promise<Record<string, number>>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   close(): Promise<void>;
@@ -60,14 +60,14 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
       for (const [stage, queue] of queues) {
         const jobs = tickets.filter((ticket) => ticket.stage === stage);
         if (jobs.length === 0) continue;
-        const adding = queue.addBulk(jobs.map((ticket) => ({ name: stage, data: ticket })));
+        const adding = queue.addBulk(jobs.map(asJob));
         await withDeadline(adding, ANSWER_MS, 'take tickets');
       }
     },
 
     async waiting(stage) {
-      // Those that are served have claimed their work: they stand for none that waits.
-      const counting = queues.get(stage)!.getJobCounts('waiting', 'prioritized', 'delayed');
+      // Those that are served have claimed their work, delayed ones stand for work that cannot be claimed yet.
+      const counting = queues.get(stage)!.getJobCounts('waiting', 'prioritized');
       const counts = await withDeadline(counting, ANSWER_MS, 'count its tickets');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
@@ -101,6 +101,12 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
       }
     },
   };
+}
+
+function asJob({ delaySeconds = 0, ...ticket }: Ticket) {
+  // Rounded up: a ticket that comes too early finds nothing.
+  const delay = Math.ceil(delaySeconds * 1000);
+  return { name: ticket.stage, data: ticket, ...(delay > 0 && { opts: { delay } }) };
 }
 
 function openQueue(backend: QueueBackend, stage: Stage, log: Log): JobQueue {

@@ -1,12 +1,16 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, isAllowed, PERMISSIONS, type Permission } from '../../core/access.ts';
 import { RequestError } from '../../core/errors.ts';
+import { shortened } from '../../core/result.ts';
 import type { Authenticator } from '../../engine/authenticate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whoever calls the route needs it; `null`: anybody may, without a key. */
-    permission?: Permission | null;
+    /**
+     * Whoever calls the route needs it: one of the routes', or that of an operation, which has the operation's name;
+     * where the path has the name, `named`. `null`: anybody may, without a key.
+     */
+    permission?: Permission | { operation: string } | 'named' | null;
   }
   interface FastifyRequest {
     /** `null` on routes that need no permission. */
@@ -30,7 +34,9 @@ export function guardRoutes(app: FastifyInstance, authenticator: Authenticator):
       return;
     }
     const permission = route.config?.permission;
-    if (permission !== null && !PERMISSIONS.some((known) => known === permission)) {
+    const named = permission === 'named' && route.url.includes('/:name');
+    if (permission === null || named || isOfOperation(permission)) return;
+    if (!PERMISSIONS.some((known) => known === permission)) {
       const declared = permission === undefined ? 'no permission' : `the unknown permission ${permission}`;
       throw new Error(
         `route ${route.method} ${route.url} declares ${declared}: ` +
@@ -45,11 +51,28 @@ export function guardRoutes(app: FastifyInstance, authenticator: Authenticator):
     if (permission === null) return;
     const caller = await authenticator.authenticate(request.headers.authorization);
     if (caller === null) throw new RequestError('unauthenticated', whatToSend(request));
-    if (permission === undefined || !isAllowed(caller.statements, permission)) {
-      throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${permission}`);
+    const action = permission === 'named' ? nameIn(request) : actionOf(permission);
+    if (action === undefined || !isAllowed(caller.statements, action)) {
+      throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${shortened(action)}`);
     }
     request.caller = caller;
   });
+}
+
+type DeclaredPermission = FastifyContextConfig['permission'];
+
+function isOfOperation(permission: DeclaredPermission): permission is { operation: string } {
+  return typeof permission === 'object' && permission !== null && permission.operation !== '';
+}
+
+/** What the role has to allow; of a route whose path names the operation that is `named`. */
+export function actionOf(permission: DeclaredPermission): string | undefined {
+  return isOfOperation(permission) ? permission.operation : (permission ?? undefined);
+}
+
+/** Whether there is such an operation or not: who may not run it is not told. */
+function nameIn({ params }: FastifyRequest): string {
+  return (params as { name: string }).name;
 }
 
 function whatToSend(request: FastifyRequest): string {

@@ -6,12 +6,14 @@ import type { RequestErrorCode } from '../../core/errors.ts';
 import { introduction, TAGS } from '../introduction.ts';
 import { errorsOf, problemResponses } from '../problem-responses.ts';
 import type { Component } from '../schemas/component.ts';
-import { DOCS_PREFIX } from './access.ts';
+import { actionOf, DOCS_PREFIX } from './access.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route may answer besides the errors that follow from its schemas and its permission. */
     errors?: readonly RequestErrorCode[];
+    /** Of a route that runs an operation: the codes with which the record fails (422), and what they mean. */
+    failures?: Readonly<Record<string, string>>;
   }
 }
 
@@ -64,7 +66,7 @@ function bodyAt(document: object, url: string, method: string): { required?: boo
 /** A route's schema with what follows from its config: who may call it, and every error that it may answer. */
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema === undefined || schema.hide) return { hide: true };
-  const permission = route.config?.permission ?? null;
+  const permission = actionOf(route.config?.permission) ?? null;
   const needs = permission === null ? 'Needs no key.' : `Needs the permission \`${permission}\`.`;
   return {
     ...schema,
@@ -73,7 +75,10 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
     description: [schema.description, needs].filter(Boolean).join('\n\n'),
     ...(permission === null && { security: [] }),
     ...{ 'x-permission': permission },
-    response: { ...problemResponses(errorsOf(route)), ...(schema.response as object) },
+    response: {
+      ...problemResponses(errorsOf(route), route.config?.failures),
+      ...(schema.response as object),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { RequestError } from '../../core/errors.ts';
+import { DEFAULT_ATTEMPTS, type OperationLimits, type Rate } from '../../core/limits.ts';
 import type { Operation } from '../../core/operation.ts';
 import { shortened } from '../../core/result.ts';
 import type { EngineSettings } from '../../engine/settings.ts';
@@ -58,7 +59,7 @@ export function operationRoutes(app: ApiInstance, { operations, settings }: ApiS
 }
 
 function operationView(operation: Operation, settings: EngineSettings): OperationView {
-  const { name, version, title, description, failures, limits } = operation;
+  const { name, version, title, description, effects, failures, limits } = operation;
   return {
     name,
     version,
@@ -67,12 +68,32 @@ function operationView(operation: Operation, settings: EngineSettings): Operatio
     input: { ...operation.input },
     output: { ...operation.output },
     settings: { ...operation.settings },
+    effects,
     failures: { ...failures },
-    limits: {
-      file_bytes: settings.fileBytes,
-      record_bytes: settings.recordBytes,
-      cell_bytes: settings.cellBytes,
-      chunk_records: Math.min(limits.chunkRecords ?? Number.POSITIVE_INFINITY, settings.chunk.records),
-    },
+    limits: limitsOf(limits, settings),
+    links: linksTo(name),
   };
+}
+
+function limitsOf(limits: OperationLimits, settings: EngineSettings): OperationView['limits'] {
+  const { chunkRecords, concurrency, rate, timeoutSeconds, attempts = DEFAULT_ATTEMPTS } = limits;
+  return {
+    file_bytes: settings.fileBytes,
+    record_bytes: settings.recordBytes,
+    cell_bytes: settings.cellBytes,
+    chunk_records: Math.min(chunkRecords ?? Number.POSITIVE_INFINITY, settings.chunk.records),
+    ...(concurrency !== undefined && { concurrency }),
+    ...(rate !== undefined && { rate: rateOf(rate) }),
+    ...(timeoutSeconds !== undefined && { timeout_seconds: timeoutSeconds }),
+    attempts,
+  };
+}
+
+function rateOf({ records, seconds, per, lockSeconds }: Rate) {
+  return { records, seconds, per, ...(lockSeconds !== undefined && { lock_seconds: lockSeconds }) };
+}
+
+function linksTo(name: string): OperationView['links'] {
+  const run = `/operations/${name}`;
+  return { run, template_csv: `${run}/template?format=csv`, template_xlsx: `${run}/template?format=xlsx` };
 }

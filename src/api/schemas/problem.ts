@@ -8,6 +8,7 @@ const FieldProblemSchema = Type.Object({
   }),
   code: Type.String({ description: 'Stable name of the broken rule.' }),
   message: Type.String({ description: 'What to change.' }),
+  value: Type.Optional(Type.String({ description: 'Of a record that failed: the value, shortened.' })),
 });
 
 /** Every error of the API has this shape. */
@@ -22,7 +23,8 @@ export const ProblemSchema = component(
       code: Type.String({ description: 'Stable: decide on this, never on the texts.' }),
       errors: Type.Optional(
         Type.Array(FieldProblemSchema, {
-          description: 'Of `invalid_request`: one entry a place, at most 20.',
+          description:
+            'Of `invalid_request`, and of a record that failed: one entry a broken rule, at most 20.',
         }),
       ),
       request_id: Type.Optional(Type.String({ description: 'Names the request in the log of the server.' })),

@@ -7,6 +7,7 @@ import type {
   StatusReason,
 } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
+import type { Operation } from '../../core/operation.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
 import type { ObjectHead } from './object-store.ts';
@@ -93,6 +94,7 @@ export interface NewBatch extends BatchOptions {
   userName: string;
   operation: string;
   operationVersion: number;
+  effects: Operation['effects'];
   statedHash?: string;
   uploadKey: string;
   upload: ObjectHead;

@@ -3,6 +3,8 @@ import type { Stage } from '../../core/batch.ts';
 export interface Ticket {
   stage: Stage;
   batchId: string;
+  /** Not to be served before; it is what the ticket stands for that decides. */
+  delaySeconds?: number;
 }
 
 /** Says only “there is work”: which work, PostgreSQL decides. Losing or doubling a ticket does no harm. */

@@ -2,11 +2,12 @@ import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../..
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { FileFormat } from '../../core/file-format.ts';
-import type { TransactionSql } from '../../core/sql.ts';
+import type { FinalResult } from '../../core/result.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
 import type { Conversion } from '../../formats/conversion.ts';
 import type { InputDescription } from '../../formats/description.ts';
 import type { ObjectHead } from './object-store.ts';
+import type { WorkTransaction } from './work-transaction.ts';
 
 export type { InputDescription };
 
@@ -64,6 +65,7 @@ export interface BatchClaim {
 /** A chunk that this worker holds. */
 export interface ChunkClaim {
   kind: 'chunk';
+  stage: ChunkStage;
   phase: ChunkPhase;
   lease: string;
   attempts: number;
@@ -84,6 +86,9 @@ export interface ChunkClaim {
 }
 
 export type ChunkPhase = 'validate' | 'process';
+
+/** The stages that lease chunks: `process` and `call` are one phase, of operations with one kind of effects each. */
+export type ChunkStage = ChunkPhase | 'call';
 
 /** Which operations a worker can run: it claims nothing else. */
 export interface KnownOperations {
@@ -132,6 +137,29 @@ export interface CustomId {
   valid: boolean;
 }
 
+/**
+ * What is known of a record whose result is not settled. `started`: a try of it may have been sent; `waiting`: it is
+ * to be tried again; `final`: it has its result, which nothing changes any more.
+ */
+export interface JournalEntry {
+  record: number;
+  state: 'started' | 'waiting' | 'final';
+  /** How often it was tried. */
+  attempts: number;
+  /** Seconds until it may be tried again; none are left once it is not above 0. */
+  dueSeconds: number;
+  /** A try may have taken effect without an answer. */
+  uncertain: boolean;
+  /** Of `final`; of `waiting` what the last try failed with. */
+  result: FinalResult<unknown> | null;
+}
+
+/** Some records of a chunk have to wait: what is known is kept, and the chunk is handed out again later. */
+export interface ProcessingPause {
+  entries: readonly JournalEntry[];
+  delaySeconds: number;
+}
+
 export interface ProcessingOutcome {
   succeeded: number;
   failed: number;
@@ -148,6 +176,8 @@ export interface ChunkLines {
   succeeded: number;
   failed: number;
   invalid: number;
+  /** Of a chunk that is not settled: what is known of its records, if anything is. */
+  journal?: readonly JournalEntry[];
 }
 
 /**
@@ -156,17 +186,34 @@ export interface ChunkLines {
  */
 export interface ChunkSession {
   /** `null`: nothing waits. With `batchId` only chunks of that batch are looked at. */
-  claim(phase: ChunkPhase, known: KnownOperations, batchId?: string): Promise<ChunkClaim | null>;
+  claim(stage: ChunkStage, known: KnownOperations, batchId?: string): Promise<ChunkClaim | null>;
   /** @throws {LeaseLost} when the chunk is not held under this lease any more; nothing is written then. */
   settleValidation(claim: ChunkClaim, outcome: ValidationOutcome): Promise<void>;
   /**
-   * One transaction: `work` writes what it has to, answers the outcome, and both commit together.
+   * One transaction: `work` is told what the journal has of the chunk, writes what it has to, answers the outcome, and
+   * both commit together; the journal of the chunk goes with it. After a pause the chunk waits, without the attempt.
    * @throws {LeaseLost} as above. @throws {RetryableFault} deadlocks, serialization, lost connections
    */
   settleProcessing(
     claim: ChunkClaim,
-    work: (sql: TransactionSql) => Promise<ProcessingOutcome>,
+    work: (
+      tx: WorkTransaction,
+      journal: readonly JournalEntry[],
+    ) => Promise<ProcessingOutcome | ProcessingPause>,
   ): Promise<void>;
+  /** What the journal has of a chunk. */
+  journal(claim: ChunkClaim): Promise<JournalEntry[]>;
+  /**
+   * Notes that records are about to be sent: fenced by the lease, so that nobody sends who does not hold the chunk.
+   * @returns those that may be sent: of others a result, or a newer try, is known meanwhile
+   * @throws {LeaseLost}
+   */
+  noteStarted(claim: ChunkClaim, entries: readonly JournalEntry[]): Promise<ReadonlySet<number>>;
+  /**
+   * Notes what came of tries that were started, whoever holds the chunk by now: of those that are still the last of
+   * their record and have told nothing yet. One that waits without a result was not made after all.
+   */
+  noteOutcomes(claim: ChunkClaim, entries: readonly JournalEntry[]): Promise<void>;
   release(): void;
 }
 
@@ -206,7 +253,13 @@ export interface WorkStore {
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
   finishConversion(claim: BatchClaim, input: CutInput): Promise<void>;
-  finishResults(claim: BatchClaim, files: readonly ResultFile[], counts: Counts): Promise<void>;
+  /** @param failures of records whose results no part holds: those of chunks that are not settled */
+  finishResults(
+    claim: BatchClaim,
+    files: readonly ResultFile[],
+    counts: Counts,
+    failures: FailureSummary,
+  ): Promise<void>;
   /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */
   finishRemoval(claim: BatchClaim): Promise<void>;
   /**
@@ -216,6 +269,8 @@ export interface WorkStore {
   giveUp(lease: LeaseRef, reason: BatchReason, options: { delaySeconds: number }): Promise<boolean>;
   /** Moves a batch on if everything of its phase is settled; answers the work that this made. */
   advance(batchId: string): Promise<WorkWaiting[]>;
+  /** Whether records of a batch were sent of which nothing is known yet. */
+  callsOut(batchId: string): Promise<boolean>;
   /** Chunks in the file's order, a page at a time. */
   chunkLines(batchId: string): AsyncIterable<ChunkLines>;
 

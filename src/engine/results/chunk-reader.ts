@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { failedLine, shortened } from '../../core/result.ts';
+import { type FailureSummary, summarise } from '../../core/tally.ts';
 import { customIdReader } from '../../formats/custom-id.ts';
 import type { InputDescription } from '../../formats/description.ts';
 import { ChunkResults, unprocessedResults } from '../../formats/results/chunk-results.ts';
@@ -10,6 +11,7 @@ import { sha256OfPart } from '../keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { ChunkLines } from '../ports/work-store.ts';
 import type { InputReader } from './input-reader.ts';
+import { journaledLines } from './journaled-lines.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -23,6 +25,8 @@ export interface ChunkReader {
   signal: AbortSignal;
   /** Whether a file needs what the client sent of a chunk with these results. */
   repeatsInput: (results: ChunkResults) => boolean;
+  /** Is told what records failed whose results no part holds. */
+  failedWithoutPart: (failures: FailureSummary) => void;
 }
 
 export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): Promise<ResultChunk> {
@@ -65,10 +69,10 @@ async function readClient(reader: ChunkReader, { range }: ChunkLines): Promise<C
   return null;
 }
 
-/** The chunk was checked at the most: what is known to be bad has failed, the rest is unprocessed. */
+/** The chunk was not settled: what is known to be bad has failed, its journal knows of some, the rest is unprocessed. */
 function withoutPart(
   reader: ChunkReader,
-  { range, repeatedIds }: ChunkLines,
+  { range, repeatedIds, journal = [] }: ChunkLines,
   failed: Buffer,
   client: ClientChunk | null,
 ): ChunkResults {
@@ -84,8 +88,12 @@ function withoutPart(
     const id = customId(record - range.firstRecord);
     known.push(lineOf(record, repeatedId(column, id), id));
   }
+  const idOfRecord = (record: number) => customId(record - range.firstRecord);
+  const tried = journaledLines(journal, reader.description, idOfRecord);
+  if (tried.length > 0) reader.failedWithoutPart(summarise(tried));
+  const told = Buffer.from(tried.map((line) => `${JSON.stringify(line)}\n`).join(''));
   // A line of the part tells more than what was found out about the record elsewhere.
-  return unprocessedResults(range, [Buffer.from(known.join('')), failed], customId);
+  return unprocessedResults(range, [Buffer.from(known.join('')), failed, told], customId);
 }
 
 function lineOf(record: number, error: { code: string; message: string }, customId?: string): string {

@@ -62,8 +62,9 @@ export class ResultFiles {
 
   /** @param lost why what the client sent is not there, where it is not: files that repeat it are given up then */
   async write(chunk: ResultChunk, lost: string | null): Promise<void> {
-    if (lost !== null && !chunk.hasClient && chunk.results.count('unprocessed') > 0)
-      this.#omitCustomIds(lost);
+    const { results } = chunk;
+    const hasMade = !results.settled && results.count('failed') < results.records;
+    if (lost !== null && !chunk.hasClient && hasMade) this.#omitCustomIds(lost);
     for (const file of this.#open) {
       const records = recordsIn(file.content, chunk.results);
       if (records === 0) continue;
@@ -80,7 +81,7 @@ export class ResultFiles {
     await Promise.all(given.map((file) => file.abandon(new Error(why))));
   }
 
-  /** Lines of records that nobody has worked on get their `custom_id` from the input. */
+  /** Lines that are made for a chunk that was not settled get their `custom_id` from the input. */
   #omitCustomIds(why: string): void {
     const told = this.omitted.some(({ field }) => field === 'custom_id');
     const open = this.#open.some(({ content }) => content.kind === 'all' && content.format === 'ndjson');

@@ -40,6 +40,22 @@ export const createLearner = defineOperation({
     duplicate_learner_id: 'A learner with this learner_id exists, or an earlier record of the file has it',
     email_taken: 'Another learner has this email',
   },
+  template: {
+    examples: [
+      {
+        learner_id: 'L-0001',
+        email: 'ada@example.org',
+        given_name: 'Ada',
+        family_name: 'Lovelace',
+        birth_date: '1990-12-31',
+        phone: '+44 20 7946 0000',
+        country: 'GB',
+        score: 87.5,
+        joined_at: '2026-01-31T08:00:00+01:00',
+      },
+      { learner_id: 'L-0002', given_name: 'Grace', phone: '0030 1234567' },
+    ],
+  },
   run: async (records, { accountId, settings: { on_duplicate }, sql }) =>
     await createLearners(records, {
       accountId,

@@ -36,6 +36,7 @@ export function notingOperation(listener?: CallListener): Operation {
     settings: Type.Object({}, { additionalProperties: false }),
     failures: { refused: 'The record is bad' },
     run: async (records, { batchId, sql }) => {
+      if (batchId === null) throw new Error('the model has no single calls');
       const numbers = records.map((record) => record.number);
       await listener?.begun(batchId, numbers);
       const done = records.filter((record) => record.input.id !== 'bad').map((record) => record.number);

@@ -242,6 +242,7 @@ export class MortalWorker {
       failExhausted: (...args) => call(() => work.failExhausted(...args), { before: 'failing' }),
       failStalled: (...args) => call(() => work.failStalled(...args), { before: 'failing' }),
       advance: (...args) => call(() => work.advance(...args), { after: 'advanced' }),
+      callsOut: (batchId) => call(() => work.callsOut(batchId)),
       chunkLines: (batchId) => this.#chunkLines(work.chunkLines(batchId)),
       reclaimExpired: () => call(() => work.reclaimExpired(), swept),
       exhausted: (...args) => call(() => work.exhausted(...args), swept),
@@ -274,6 +275,9 @@ export class MortalWorker {
       },
       settleValidation: (...args) => call(() => session.settleValidation(...args), settled),
       settleProcessing: (...args) => call(() => session.settleProcessing(...args), settled),
+      journal: (...args) => call(() => session.journal(...args)),
+      noteStarted: (...args) => call(() => session.noteStarted(...args)),
+      noteOutcomes: (...args) => call(() => session.noteOutcomes(...args)),
       release: () => {
         this.#sessionPid = null;
         session.release();

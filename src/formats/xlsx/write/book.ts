@@ -17,10 +17,40 @@ const BUFFERED_BYTES = 64 * 1024;
 
 const PIECE_LENGTH = 64 * 1024;
 
+/** How a sheet looks, where that is not as tables of results do. */
+export interface SheetLook {
+  /** Of whole columns, cells that are still empty included; texts where left out. */
+  columnStyles?: readonly object[];
+  /** Whether the first row stays where it is; it does, if left out. */
+  frozen?: boolean;
+}
+
+/** What the cells of a range take, and what they say (ECMA-376, 18.3.1.32). */
+export interface CellValidation {
+  type: 'any' | 'list' | 'whole' | 'decimal' | 'date' | 'textLength';
+  operator?: 'between' | 'greaterThan' | 'greaterThanOrEqual' | 'lessThan';
+  formulae?: readonly (string | Date)[];
+  allowBlank: boolean;
+  showInputMessage: boolean;
+  promptTitle: string;
+  prompt: string;
+  showErrorMessage: boolean;
+  errorStyle: 'stop' | 'warning';
+  errorTitle: string;
+  error: string;
+}
+
+export interface SheetEnd {
+  /** The cells that the filter is for. */
+  filter?: string;
+  comments?: Comments;
+  /** By the range of cells. */
+  validations?: ReadonlyMap<string, CellValidation>;
+}
+
 export interface OpenSheet {
   readonly entry: ZipEntry;
-  /** Ends the sheet. @param range the cells that the filter is for */
-  close(range: string, comments: Comments): Promise<void>;
+  close(end: SheetEnd): Promise<void>;
 }
 
 /**
@@ -64,24 +94,32 @@ export class Book {
     return this.#abandoned.signal;
   }
 
+  /** The number of a style, as cells name it. */
+  styleNumber(style: object): number {
+    return this.#inside.styles.addStyleModel(style);
+  }
+
   /** Everything up to the first row. @throws the reason, when it was given up */
-  openSheet(name: string, widths: readonly number[]): OpenSheet {
+  openSheet(name: string, widths: readonly number[], look: SheetLook = {}): OpenSheet {
     this.#abandoned.signal.throwIfAborted();
-    const views = [{ state: 'frozen', ySplit: 1, activeCell: 'A2' }];
+    const { columnStyles = [], frozen = true } = look;
+    const views = frozen ? [{ state: 'frozen', ySplit: 1, activeCell: 'A2' }] : [];
     const sheet = this.#inside.addWorksheet(name, { views });
-    sheet.columns = widths.map((width) => ({ width, style: TEXT }));
+    sheet.columns = widths.map((width, column) => ({ width, style: columnStyles[column] ?? TEXT }));
     // An empty row is not written, but what stands before the first row is.
     sheet.addRow([]).commit();
     const entry = sheet.stream as ZipEntry;
-    const close = async (range: string, comments: Comments) => {
-      sheet.autoFilter = range;
-      if (comments.count > 0) {
+    const close = async ({ filter, comments, validations = new Map() }: SheetEnd) => {
+      if (filter !== undefined) sheet.autoFilter = filter;
+      for (const [range, validation] of validations) sheet.dataValidations.add(range, validation);
+      const commented = comments !== undefined && comments.count > 0;
+      if (commented) {
         sheet.hasComments = true;
         sheet._sheetCommentsWriter._addRelationships();
         sheet._sheetCommentsWriter._addCommentRefs();
       }
       sheet.commit();
-      if (comments.count > 0) await this.#writeComments(sheet.id, comments);
+      if (commented) await this.#writeComments(sheet.id, comments);
     };
     return { entry, close };
   }

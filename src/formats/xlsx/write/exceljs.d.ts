@@ -14,6 +14,7 @@ declare module 'exceljs/lib/stream/xlsx/workbook-writer.js' {
     readonly stream: EntryStream;
     columns: { width: number; style: object }[];
     autoFilter: string | null;
+    readonly dataValidations: { add(range: string, validation: object): unknown };
     hasComments: boolean;
     readonly _sheetCommentsWriter: { _addRelationships(): void; _addCommentRefs(): void };
     readonly id: number;

@@ -48,7 +48,8 @@ export class SheetWriter {
 
   async close(): Promise<void> {
     const { close } = await this.#flush();
-    await close(`A1:${columnLetters(this.#columns.length - 1)}${this.#rows}`, this.#comments);
+    const filter = `A1:${columnLetters(this.#columns.length - 1)}${this.#rows}`;
+    await close({ filter, comments: this.#comments });
   }
 
   /** Opens the sheet with its first piece: how wide its columns are is written before its rows. */

@@ -1,0 +1,27 @@
+import type { ReadTransaction } from '../../engine/ports/read-transaction.ts';
+import type { Sql } from './connect.ts';
+import { faultsTold } from './faults.ts';
+import { transaction } from './transaction.ts';
+import { openWork } from './work-transaction.ts';
+
+/** Somebody waits for the answer. */
+const LONGEST_STATEMENT_MS = 30_000;
+
+export function readTransactions(sql: Sql): ReadTransaction {
+  return {
+    read: async (work) =>
+      await faultsTold(() =>
+        transaction(sql, async (tx, connection) => {
+          await tx`set transaction isolation level repeatable read, read only`;
+          await tx`select set_config('statement_timeout', ${String(LONGEST_STATEMENT_MS)}, true)`;
+          // No account: events, which belong to one, cannot be written here.
+          const opened = openWork(tx, connection, '');
+          try {
+            return await work(opened.transaction.sql);
+          } finally {
+            opened.close();
+          }
+        }),
+      ),
+  };
+}

@@ -1,0 +1,94 @@
+import { RequestError } from '../../core/errors.ts';
+import type { KeepAnswer } from '../../engine/ports/request-stores.ts';
+import type { SingleCalls } from '../../engine/ports/single-calls.ts';
+import type { WorkTransaction } from '../../engine/ports/work-transaction.ts';
+import { connect, idleInTransactionMs, type Sql } from './connect.ts';
+import { asFault, isConnectionLost } from './faults.ts';
+import { underKey } from './idempotency-store.ts';
+import { keepAwake } from './keep-awake.ts';
+import { transaction } from './transaction.ts';
+import { Turns } from './turns.ts';
+import { openWork } from './work-transaction.ts';
+
+/** Few are enough, as calls are short; whoever waits holds no connection that requests for other things need. */
+const CONNECTIONS = 5;
+
+/** A client that waits longer has mostly given up, and more would only make all wait for longer. */
+const LONGEST_WAIT_MS = 15_000;
+const MOST_WAITING = 5000;
+
+/** No statement of a call takes longer: whoever calls waits for it. */
+const STATEMENT_MS = 30_000;
+
+const AWAKE_SHARE_OF_IDLE = 0.3;
+
+const BUSY_SECONDS = 5;
+
+export interface PostgresSingleCalls extends SingleCalls {
+  close(): Promise<void>;
+}
+
+export function postgresSingleCalls(url: string, leaseSeconds: number): PostgresSingleCalls {
+  const patience = idleInTransactionMs(leaseSeconds);
+  const sql = connect(url, {
+    max: CONNECTIONS,
+    name: 'call',
+    idleInTransactionMs: patience,
+    lockMs: patience,
+    statementMs: STATEMENT_MS,
+  });
+  const turns = new Turns(CONNECTIONS);
+  return {
+    async run(caller, keep, work) {
+      const end = turns.waiting < MOST_WAITING ? await turns.take(LONGEST_WAIT_MS) : null;
+      if (end === null) throw busy();
+      try {
+        return await inTransaction(sql, patience * AWAKE_SHARE_OF_IDLE, caller, keep, work);
+      } finally {
+        end();
+      }
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+async function inTransaction<Made>(
+  sql: Sql,
+  awakeMs: number,
+  { accountId }: { accountId: string },
+  keep: KeepAnswer<Made> | undefined,
+  work: (tx: WorkTransaction) => Promise<Made>,
+): Promise<Made> {
+  let worked = false;
+  try {
+    return await transaction(sql, async (tx, connection) => {
+      const awake = keepAwake(tx, connection, awakeMs);
+      const open = openWork(tx, connection, accountId);
+      try {
+        const made = await underKey(tx, keep, () => work(open.transaction));
+        worked = true;
+        return made;
+      } finally {
+        clearInterval(awake);
+        open.close();
+      }
+    });
+  } catch (error) {
+    if (worked && isConnectionLost(error)) throw unknown();
+    throw asFault(error);
+  }
+}
+
+function busy(): RequestError {
+  const detail =
+    'more operations are called at this moment than can be run; nothing was done, try again later';
+  return new RequestError('unavailable', detail, [], BUSY_SECONDS);
+}
+
+/** COMMIT was sent, and nobody knows whether it arrived. */
+function unknown(): RequestError {
+  return new RequestError(
+    'outcome_unknown',
+    'the connection to the database was lost while the record was committed; with an Idempotency-Key the request can be sent again, else look whether it took effect',
+  );
+}

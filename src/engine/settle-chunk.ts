@@ -1,0 +1,111 @@
+import { v5 as uuidv5 } from 'uuid';
+import type { Log } from '../core/log.ts';
+import type { OperationContext, OperationRecord, OperationRegistry } from '../core/operation.ts';
+import { RecordReader } from '../core/record.ts';
+import {
+  failedLine,
+  type RecordError,
+  type RecordFailure,
+  type ResultLine,
+  shortened,
+  succeededLine,
+} from '../core/result.ts';
+import { summarise } from '../core/tally.ts';
+import { operationOf } from './bind-input.ts';
+import type { CheckedRecord } from './checked-record.ts';
+import type { Gate } from './gate.ts';
+import type { HeldLease } from './lease-keeper.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import type { ChunkClaim, JournalEntry, ProcessingOutcome } from './ports/work-store.ts';
+import { putPart } from './put-part.ts';
+import type { EngineSettings } from './settings.ts';
+
+export interface RunChunk {
+  operations: OperationRegistry;
+  objects: ObjectStore;
+  gate: Gate;
+  settings: EngineSettings;
+  log: Log;
+}
+
+/** A chunk that has to wait before it can go on. */
+export interface Pause {
+  delaySeconds: number;
+}
+
+export function goodOf(checked: readonly CheckedRecord[]): OperationRecord<unknown>[] {
+  return checked.flatMap((record): OperationRecord<unknown>[] =>
+    record.errors === undefined ? [record] : [],
+  );
+}
+
+/**
+ * Stores the part of a chunk of which every record has its result.
+ * @param journal of every good record, each of them final
+ */
+export async function settled(
+  engine: RunChunk,
+  claim: ChunkClaim,
+  lease: HeldLease,
+  checked: readonly CheckedRecord[],
+  journal: ReadonlyMap<number, JournalEntry>,
+): Promise<ProcessingOutcome> {
+  const operation = operationOf(engine.operations, claim);
+  const lines = linesOf(checked, journal, new RecordReader(operation, claim.read));
+  const part = await putPart(engine.objects, claim, lines, {
+    signal: lease.signal,
+    leaseSeconds: engine.settings.leaseSeconds,
+  });
+  const succeeded = lines.filter((line) => line.status === 'succeeded').length;
+  return { part, succeeded, failed: lines.length - succeeded, failures: summarise(lines) };
+}
+
+export function contextOf(
+  engine: Pick<RunChunk, 'log'>,
+  claim: ChunkClaim,
+  signal: AbortSignal,
+): OperationContext<unknown> {
+  return {
+    accountId: claim.accountId,
+    user: claim.userName,
+    batchId: claim.batchId,
+    settings: claim.settings,
+    idempotencyKey: (record) => uuidv5(String(record), claim.batchId),
+    signal,
+    log: engine.log,
+  };
+}
+
+function linesOf(
+  checked: readonly CheckedRecord[],
+  journal: ReadonlyMap<number, JournalEntry>,
+  reader: RecordReader,
+): ResultLine[] {
+  return checked.map((record): ResultLine => {
+    const { number, customId } = record;
+    if (record.errors !== undefined) return failedLine(number, record.errors, 0, customId);
+    const { result, attempts } = journal.get(number) ?? {};
+    if (result == null || attempts === undefined) throw new Error(`record ${number} has no result`);
+    if (result.status === 'succeeded') return succeededLine(number, result.output, attempts, customId);
+    return failedLine(number, [told(result.error, record.input, reader)], attempts, customId);
+  });
+}
+
+/** What a handler says of a record, with the column that the field has in the file, and the value that it has there. */
+function told(error: RecordFailure, input: unknown, reader: RecordReader): RecordError {
+  const { field } = error;
+  if (field === undefined) return error;
+  const column = reader.columnOf(field);
+  const value = valueAt(input, field);
+  return {
+    ...error,
+    ...(column !== undefined && { column }),
+    ...(value !== undefined && { value: shortened(value) }),
+  };
+}
+
+function valueAt(input: unknown, field: string): unknown {
+  let at: unknown = input;
+  for (const name of field.split('.')) at = (at as Record<string, unknown> | undefined)?.[name];
+  return typeof at === 'object' ? undefined : at;
+}
