@@ -10,8 +10,6 @@ import { runOutside } from './run-outside.ts';
 import { contextOf, goodOf, type Pause, type RunChunk, settled } from './settle-chunk.ts';
 import { afterTry } from './tries.ts';
 
-export type { RunChunk };
-
 /**
  * Processes a chunk. Whatever happens before the commit, the handler's writes and the results are there together or not
  * at all; what is done outside of the database is kept in a journal on the way.

@@ -25,7 +25,9 @@ export async function applyInTransaction(
   context: OperationContext<unknown>,
 ): Promise<RecordResult<unknown>[]> {
   if (records.length === 0) return [];
-  await boundStatements(operation, tx);
+  const { timeoutSeconds } = operation.limits;
+  // A handler that is not waited for any longer leaves a statement behind, which nobody else could end.
+  if (timeoutSeconds !== undefined) await boundStatements(tx, timeoutSeconds);
   const call = async (group: readonly OperationRecord<unknown>[], { sql, emit }: WorkStatements) => {
     const results = await withinTime(operation, context.signal, (signal) =>
       operation.run(group, { ...context, signal, sql, emit }),
@@ -33,7 +35,7 @@ export async function applyInTransaction(
     checkAnswers(operation, group, results);
     return results;
   };
-  return await findRefused(
+  const results = await findRefused(
     records,
     (group) => tx.attempt((statements) => call(group, statements)),
     (_record, refusal): RecordResult<unknown> => {
@@ -41,13 +43,12 @@ export async function applyInTransaction(
       return failed(code, message, field);
     },
   );
+  if (timeoutSeconds !== undefined) await tx.sql`set local statement_timeout to default`;
+  return results;
 }
 
-/** A handler that is not waited for any longer leaves a statement behind, which nobody else could end. */
-async function boundStatements({ limits }: TransactionOperation, { sql }: WorkTransaction): Promise<void> {
-  if (limits.timeoutSeconds === undefined) return;
-  const ms = String(Math.ceil(limits.timeoutSeconds * 1000));
-  await sql`select set_config('statement_timeout', ${ms}, true)`;
+async function boundStatements({ sql }: WorkTransaction, seconds: number): Promise<void> {
+  await sql`select set_config('statement_timeout', ${String(Math.ceil(seconds * 1000))}, true)`;
 }
 
 /**

@@ -17,8 +17,8 @@ import type {
   WorkWaiting,
 } from './ports/work-store.ts';
 import { type RemoveBatch, removeBatch } from './remove-batch.ts';
-import { type RunChunk, runChunk } from './run-chunk.ts';
-import type { Pause } from './settle-chunk.ts';
+import { runChunk } from './run-chunk.ts';
+import type { Pause, RunChunk } from './settle-chunk.ts';
 import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';
 import { type WriteResults, writeResults } from './write-results.ts';

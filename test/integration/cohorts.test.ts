@@ -345,7 +345,7 @@ describe('delete_cohort', () => {
     expect(empty).toMatchObject({ output: { withdrawn: 0 } });
     expect(full).toEqual({
       status: 'failed',
-      error: { code: 'cohort_not_empty', message: 'the cohort "full" has 2 learners' },
+      error: { code: 'cohort_not_empty', message: 'the cohort "full" has 2 learners', field: 'cohort' },
     });
     expect(again).toMatchObject({ error: { code: 'cohort_not_found' } });
     expect(await names()).toEqual(['full', 'other']);
@@ -388,7 +388,7 @@ describe('publish_cohort', () => {
     });
     expect(second).toEqual({
       status: 'failed',
-      error: { code: 'already_published', message: 'the cohort "a" is published already' },
+      error: { code: 'already_published', message: 'the cohort "a" is published already', field: 'cohort' },
     });
     expect(await training.codes(publishCohort, [of('a')])).toEqual(['already_published']);
     expect(await events()).toEqual([

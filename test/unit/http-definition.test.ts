@@ -262,6 +262,16 @@ describe('what is wrong is told with its line', () => {
         'line 1, column 1: the operation: must be an object with name, version, title, description, input, output and request',
       ],
     ],
+    [
+      'when: { status: 409 }',
+      'when: { status: 499-400 }',
+      ['line 29, column 5: failure[0].when: 499-400 ends before it begins'],
+    ],
+    [
+      GOOD,
+      'a: {{record.id}}',
+      [/^line 1, column \d+: a key is no text; put a text that begins with \{\{ in quotes$/],
+    ],
     [GOOD, 'a: 1\n---\nb: 2', [/^line 2, column 1: Source contains multiple documents/]],
   ])('%s → %s', (from, to, expected) => {
     expect(GOOD).toContain(from);
@@ -359,6 +369,7 @@ describe('what is wrong is told with its line', () => {
       'is sent anyway; to send the key in another header set request.idempotency_header',
     ],
     [{ idempotency_header: 'Host' }, 'is set by Sheaf itself; leave it out'],
+    [{ idempotency_header: 'content-Type' }, 'means something else; take a name such as Idempotency-Key'],
     [
       { headers: { 'Content-Type': 'x' }, body: { text: '' } },
       'may not have Content-Type beside a body; set request.body.content_type',

@@ -37,7 +37,7 @@ export function runOperationRoutes(app: ApiInstance, services: ApiServices): voi
 }
 
 function runRoute(app: ApiInstance, services: ApiServices, operation: Operation): void {
-  const { name, title, description, input, output, settings, limits } = operation;
+  const { name, title, description, input, output, settings, limits, template } = operation;
   const failures = { ...OF_RECORDS, ...operation.failures };
   const limited = limits.rate === undefined ? {} : RATE_LIMITS;
   app.post(
@@ -57,7 +57,7 @@ function runRoute(app: ApiInstance, services: ApiServices, operation: Operation)
         summary: title,
         description: `${description}\n\n${HOW}`,
         querystring: parametersOf(settings),
-        body: input,
+        body: template === undefined ? input : { ...input, examples: [...template.examples] },
         response: { 200: answerOf(operationResult(output), { ...REPLAYED, ...limited }) },
       },
       // A record is read as one of a file is, and told of in the same words.

@@ -13,8 +13,11 @@ import type { Pending, PendingRecords } from './pending-records.ts';
 /** Waits of no more than this are waited out; for longer ones the chunk is given back. */
 export const LONGEST_WAIT_MS = 2000;
 
-/** How long calls that are out are waited for once the chunk is not this worker's any more. */
-const GRACE_MS = 3000;
+/**
+ * How long calls that are out are waited for once the chunk is not this worker’s any more. A cancel is known with the
+ * next renewal, after 2 s; 5 s after it nothing may be begun, not even by a call that waits for its connection.
+ */
+const GRACE_MS = 2500;
 
 /** A process that stood still for so long after it noted a start does not know whether it may still send. */
 const START_GOOD_MS = 4000;

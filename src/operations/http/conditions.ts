@@ -8,6 +8,7 @@ export type ReadAnswer = Pick<HttpAnswer, 'status' | 'headers'> & { body: Answer
 /** Whether all that a condition says holds of an answer. */
 export type Test = (answer: ReadAnswer) => boolean;
 
+/** @throws {Error} when no answer can be so */
 export function testOf(condition: Condition): Test {
   const tests: Test[] = [];
   if (condition.status !== undefined) {
@@ -29,8 +30,9 @@ function statusMatch(patterns: readonly (number | string)[]): (status: number) =
   const ranges = patterns.map((pattern): [number, number] => {
     if (typeof pattern === 'number') return [pattern, pattern];
     if (pattern.endsWith('xx')) return [Number(pattern[0]) * 100, Number(pattern[0]) * 100 + 99];
-    const [from, to] = pattern.split('-').map(Number);
-    return [from!, to!];
+    const [from = 0, to = 0] = pattern.split('-').map(Number);
+    if (from > to) throw new Error(`${pattern} ends before it begins`);
+    return [from, to];
   });
   return (status) => ranges.some(([from, to]) => status >= from && status <= to);
 }

@@ -18,6 +18,8 @@ const OURS = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
+/** What the request has anyway, and what means something else. */
+const NOT_FOR_THE_KEY = new Set(['accept', 'content-type', 'user-agent']);
 /** What a header’s value may hold (RFC 9110, section 5.5). */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -35,6 +37,11 @@ export class HeaderTemplates {
   ) {
     const names = new Set<string>();
     checkName(idempotencyHeader, ['request', 'idempotency_header']);
+    if (NOT_FOR_THE_KEY.has(idempotencyHeader.toLowerCase()))
+      throw wrong(
+        ['request', 'idempotency_header'],
+        'means something else; take a name such as Idempotency-Key',
+      );
     this.#headers = Object.entries(headers).map(([name, text]) => {
       const path = ['request', 'headers', name];
       checkName(name, path);

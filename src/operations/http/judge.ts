@@ -2,7 +2,8 @@ import type { HttpAnswer } from '../../core/http.ts';
 import { failed, type RecordResult, shortened, succeeded, tryAgain } from '../../core/result.ts';
 import { AnswerBody, type AnswerPath, answerPath } from './answer-body.ts';
 import { type ReadAnswer, readsBodyOf, type Test, testOf } from './conditions.ts';
-import type { FailureRule, HttpDefinition } from './definition-schema.ts';
+import { at } from './definition-error.ts';
+import type { Condition, FailureRule, HttpDefinition } from './definition-schema.ts';
 import type { HttpFailureCode } from './failures.ts';
 import type { OutputMap } from './output-map.ts';
 import type { Redactor } from './redact.ts';
@@ -35,17 +36,19 @@ export class Judge {
   readonly #redactor: Redactor;
   readonly #maxBytes: number;
 
+  /** @throws {DefinitionError} */
   constructor(
     rules: Pick<HttpDefinition, 'failure' | 'retry' | 'success'>,
     parts: { output: OutputMap; redactor: Redactor; maxBytes: number },
   ) {
-    this.#failures = (rules.failure ?? []).map(({ when, message_from, ...rule }) => ({
+    this.#failures = (rules.failure ?? []).map(({ when, message_from, ...rule }, index) => ({
       ...rule,
-      holds: testOf(when),
+      holds: at(['failure', index, 'when'], () => testOf(when)),
       from: message_from === undefined ? undefined : answerPath(message_from),
     }));
-    this.#retries = (rules.retry ?? []).map(testOf);
-    this.#successes = rules.success?.map(testOf);
+    const tests = (name: string) => (one: Condition, index: number) => at([name, index], () => testOf(one));
+    this.#retries = (rules.retry ?? []).map(tests('retry'));
+    this.#successes = rules.success?.map(tests('success'));
     this.#judgedByBody = (rules.success ?? []).map(readsBodyOf);
     const conditions = [...(rules.retry ?? []), ...(rules.failure ?? []).map(({ when }) => when)];
     this.#lookedInto = conditions.map(readsBodyOf);

@@ -14,6 +14,11 @@ import { type HttpParts, httpOperation } from './operation.ts';
 
 const LARGEST_FILE = 1_048_576;
 const MOST_ALIASES = 100;
+/** What the parser says of a template without quotes tells nobody what to change. */
+const IN_OUR_WORDS: Record<string, string> = {
+  NON_STRING_KEY: 'a key is no text; put a text that begins with {{ in quotes',
+};
+
 /** With more the parser runs out of stack, or takes the process with it. */
 const DEEPEST = 200;
 const DEEP_LISTS = new RegExp(`([-?] +){${DEEPEST}}`);
@@ -46,7 +51,7 @@ export function readHttpOperation(text: string, parts: HttpParts): OutsideOperat
     throw new Error(
       troubles
         .slice(0, 10)
-        .map(({ pos, message }) => `${place(pos[0])}: ${message}`)
+        .map(({ pos, code, message }) => `${place(pos[0])}: ${IN_OUR_WORDS[code] ?? message}`)
         .join('\n'),
     );
   let aliases = 0;

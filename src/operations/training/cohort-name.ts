@@ -52,6 +52,11 @@ export function namingFailure({ cohort_id, course, cohort }: NamedCohort): Final
   return failed('cohort_not_named', 'name the cohort: give cohort_id, or both course and cohort', field);
 }
 
+/** The field by which a record names its cohort, for what is said of the cohort. */
+export function namingField({ cohort_id }: NamedCohort): 'cohort_id' | 'cohort' {
+  return cohort_id === undefined ? 'cohort' : 'cohort_id';
+}
+
 export function notFound({ cohort_id, course, cohort }: NamedCohort): FinalResult<never> {
   return cohort_id !== undefined
     ? failed('cohort_not_found', `there is no cohort with the id ${JSON.stringify(cohort_id)}`, 'cohort_id')

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { defineOperation } from '../../core/operation.ts';
 import { type FinalResult, failed, succeeded } from '../../core/result.ts';
-import { COHORT_FAILURES, cohortName } from './cohort-name.ts';
+import { COHORT_FAILURES, cohortName, namingField } from './cohort-name.ts';
 import { deleteCohorts } from './cohort-store.ts';
 import { lockCohorts } from './locked-cohorts.ts';
 
@@ -52,7 +52,8 @@ export const deleteCohort = defineOperation({
       const { id: cohort_id, name, enrolled: withdrawn } = cohort;
       if (withdrawn > 0 && !with_enrollments) {
         const learners = withdrawn === 1 ? 'a learner' : `${withdrawn} learners`;
-        return failed('cohort_not_empty', `the cohort ${JSON.stringify(name)} has ${learners}`);
+        const message = `the cohort ${JSON.stringify(name)} has ${learners}`;
+        return failed('cohort_not_empty', message, namingField(input));
       }
       cohorts.remove(cohort);
       deleted.push(cohort_id);

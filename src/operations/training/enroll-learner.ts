@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import { defineOperation, type OperationRecord } from '../../core/operation.ts';
 import { type FinalResult, failed, succeeded } from '../../core/result.ts';
 import type { TransactionSql } from '../../core/sql.ts';
-import { COHORT_FAILURES } from './cohort-name.ts';
+import { COHORT_FAILURES, type NamedCohort, namingField } from './cohort-name.ts';
 import {
   ENROLLMENT_EXAMPLES,
   type EnrollmentOutput,
@@ -54,12 +54,13 @@ async function enrollLearners(
   const results = found.map((named, index): FinalResult<EnrollmentOutput> => {
     if ('failure' in named) return named.failure;
     const { cohort } = named;
-    const { learner_id } = records[index]!.input;
+    const { input } = records[index]!;
+    const { learner_id } = input;
     const enrollment = { cohortId: cohort.id, learnerId: learner_id };
     const { known, enrolled } = states.next().value!;
     if (!known) return unknownLearner(learner_id);
     if (enrolled || added.has(enrollmentKey(enrollment))) return alreadyEnrolled(learner_id, cohort);
-    if (cohort.quota !== null && cohort.enrolled >= cohort.quota) return full(cohort);
+    if (cohort.quota !== null && cohort.enrolled >= cohort.quota) return full(cohort, input);
     cohort.enrolled += 1;
     added.set(enrollmentKey(enrollment), enrollment);
     return succeeded({ learner_id, cohort_id: cohort.id, course: cohort.course, cohort: cohort.name });
@@ -77,8 +78,8 @@ function alreadyEnrolled(id: string, { name }: LockedCohort): FinalResult<never>
   return failed('already_enrolled', message, 'learner_id');
 }
 
-function full({ name, quota }: LockedCohort): FinalResult<never> {
+function full({ name, quota }: LockedCohort, input: NamedCohort): FinalResult<never> {
   const seats =
     quota === 0 ? 'has no seats' : quota === 1 ? 'has its 1 seat taken' : `has its ${quota} seats taken`;
-  return failed('quota_exceeded', `the cohort ${JSON.stringify(name)} ${seats}`);
+  return failed('quota_exceeded', `the cohort ${JSON.stringify(name)} ${seats}`, namingField(input));
 }

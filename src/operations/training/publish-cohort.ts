@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { defineOperation } from '../../core/operation.ts';
 import { type FinalResult, failed, succeeded } from '../../core/result.ts';
-import { COHORT_FAILURES, cohortName } from './cohort-name.ts';
+import { COHORT_FAILURES, cohortName, namingField } from './cohort-name.ts';
 import { publishCohorts } from './cohort-store.ts';
 import { type LockedCohort, lockCohorts } from './locked-cohorts.ts';
 
@@ -57,7 +57,8 @@ export const publishCohort = defineOperation({
       const { cohort } = found;
       const { id: cohort_id, course, name, enrolled: learners } = cohort;
       if (cohort.status === 'published') {
-        return failed('already_published', `the cohort ${JSON.stringify(name)} is published already`);
+        const message = `the cohort ${JSON.stringify(name)} is published already`;
+        return failed('already_published', message, namingField(input));
       }
       cohort.status = 'published';
       published.push(cohort);
