@@ -16,6 +16,15 @@ export interface CohortDetails {
   is_local?: boolean | undefined;
 }
 
+/** Two chunks that give a course the same name at once: the later one is told so by the database. */
+export const COHORT_CONSTRAINTS = {
+  cohorts_name: {
+    code: 'cohort_exists',
+    message: 'the course has a cohort of this name already',
+    field: 'name',
+  },
+};
+
 export const DETAIL_FAILURES = {
   day_unknown: 'A weekday is not one',
   ends_before_start: 'The cohort would end before it starts',

@@ -2,7 +2,13 @@ import { v7 as uuidv7 } from 'uuid';
 import { defineOperation, type OperationRecord } from '../../core/operation.ts';
 import { type FinalResult, failed, succeeded } from '../../core/result.ts';
 import type { TransactionSql } from '../../core/sql.ts';
-import { DETAIL_FAILURES, orderFailure, readDetails, secondsOf } from './cohort-details.ts';
+import {
+  COHORT_CONSTRAINTS,
+  DETAIL_FAILURES,
+  orderFailure,
+  readDetails,
+  secondsOf,
+} from './cohort-details.ts';
 import { type CohortInput, type CohortOutput, cohortInput, cohortOutput } from './cohort-input.ts';
 import { nameKey } from './cohort-name.ts';
 import { insertCohorts, type NewCohort } from './cohort-store.ts';
@@ -20,13 +26,7 @@ export const createCohort = defineOperation({
     cohort_exists: 'The course has a cohort of this name, or an earlier record of the file makes one',
     ...DETAIL_FAILURES,
   },
-  constraints: {
-    cohorts_name: {
-      code: 'cohort_exists',
-      message: 'the course has a cohort of this name already',
-      field: 'name',
-    },
-  },
+  constraints: COHORT_CONSTRAINTS,
   template: {
     examples: [
       {

@@ -8,6 +8,7 @@ import {
   type EnrollmentOutput,
   enrollmentInput,
   enrollmentOutput,
+  enrollmentsOf,
 } from './enrollment-input.ts';
 import { addEnrollments, type Enrollment, enrollmentKey, readEnrollments } from './enrollment-store.ts';
 import { type LockedCohort, lockCohorts } from './locked-cohorts.ts';
@@ -44,11 +45,7 @@ async function enrollLearners(
   sql: TransactionSql,
 ): Promise<FinalResult<EnrollmentOutput>[]> {
   const cohorts = await lockCohorts(sql, accountId, records);
-  const found = records.map(({ input }) => cohorts.find(input));
-  const asked = records.flatMap(({ input }, index): Enrollment[] => {
-    const named = found[index]!;
-    return 'cohort' in named ? [{ cohortId: named.cohort.id, learnerId: input.learner_id }] : [];
-  });
+  const { found, asked } = enrollmentsOf(cohorts, records);
   const states = (await readEnrollments(sql, accountId, asked)).values();
   const added = new Map<string, Enrollment>();
   const results = found.map((named, index): FinalResult<EnrollmentOutput> => {

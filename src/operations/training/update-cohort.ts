@@ -1,7 +1,7 @@
 import { defineOperation, type OperationRecord } from '../../core/operation.ts';
 import type { FinalResult } from '../../core/result.ts';
 import type { TransactionSql } from '../../core/sql.ts';
-import { DETAIL_FAILURES } from './cohort-details.ts';
+import { COHORT_CONSTRAINTS, DETAIL_FAILURES } from './cohort-details.ts';
 import { type CohortChange, type CohortOutput, cohortChange, cohortOutput } from './cohort-input.ts';
 import { COHORT_FAILURES, nameKey } from './cohort-name.ts';
 import { clearNames, readNames, updateCohorts } from './cohort-store.ts';
@@ -23,13 +23,7 @@ export const updateCohort = defineOperation({
     quota_below_enrolled: 'More learners are enrolled than the new quota allows',
     ...DETAIL_FAILURES,
   },
-  constraints: {
-    cohorts_name: {
-      code: 'cohort_exists',
-      message: 'the course has a cohort of this name already',
-      field: 'name',
-    },
-  },
+  constraints: COHORT_CONSTRAINTS,
   template: {
     examples: [
       { course: 'Algebra', cohort: 'Spring 2027', quota: 40, room: 'A 1' },

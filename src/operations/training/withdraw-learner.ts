@@ -8,8 +8,9 @@ import {
   type EnrollmentOutput,
   enrollmentInput,
   enrollmentOutput,
+  enrollmentsOf,
 } from './enrollment-input.ts';
-import { type Enrollment, enrollmentKey, removeEnrollments } from './enrollment-store.ts';
+import { enrollmentKey, removeEnrollments } from './enrollment-store.ts';
 import { lockCohorts } from './locked-cohorts.ts';
 
 /** Takes learners out of cohorts; their seats are free for others. */
@@ -35,11 +36,7 @@ async function withdrawLearners(
   sql: TransactionSql,
 ): Promise<FinalResult<EnrollmentOutput>[]> {
   const cohorts = await lockCohorts(sql, accountId, records);
-  const found = records.map(({ input }) => cohorts.find(input));
-  const asked = records.flatMap(({ input }, index): Enrollment[] => {
-    const named = found[index]!;
-    return 'cohort' in named ? [{ cohortId: named.cohort.id, learnerId: input.learner_id }] : [];
-  });
+  const { found, asked } = enrollmentsOf(cohorts, records);
   const removed = await removeEnrollments(sql, accountId, asked);
   // The first record of a learner has it; for those behind it there is nothing left.
   const left = new Set(removed.map(enrollmentKey));
