@@ -28,10 +28,9 @@ export interface ConvertInput {
 export async function convertInput(engine: ConvertInput, claim: BatchClaim, lease: HeldLease): Promise<void> {
   const operation = operationOf(engine.operations, claim);
   const options = readingOptions(operation, claim, engine.settings);
-  await proveCopy(engine, claim, lease);
-  let outcome = await convertOnce(engine, claim, lease, options, claim.conversion?.encoding ?? null);
+  let outcome = await convertProven(engine, claim, lease, options, claim.conversion?.encoding ?? null);
   // Only its end showed in which encoding a compressed text is.
-  if ('again' in outcome) outcome = await convertOnce(engine, claim, lease, options, outcome.again);
+  if ('again' in outcome) outcome = await convertProven(engine, claim, lease, options, outcome.again);
   if ('again' in outcome) throw new Error(`the encoding ${outcome.again} was found when it was known`);
   await engine.work.finishConversion(claim, {
     inputKey: convertedKey(claim.batchId, claim.lease),
@@ -41,7 +40,30 @@ export async function convertInput(engine: ConvertInput, claim: BatchClaim, leas
   });
 }
 
-/** What is read from here on is only proven by the hash of the whole: chunks have none before they are cut. */
+/**
+ * What was read is only proven by the hash of the whole: chunks have none before they are cut. Looked at last, so that
+ * what is changed while it is converted is told as that, and neither as other records nor as damage of the client’s file.
+ */
+async function convertProven(
+  engine: ConvertInput,
+  claim: BatchClaim,
+  lease: HeldLease,
+  options: ReadingOptions,
+  encoding: Encoding | null,
+): Promise<ConvertedFile | { again: Encoding }> {
+  let outcome: ConvertedFile | { again: Encoding };
+  try {
+    outcome = await convertOnce(engine, claim, lease, options, encoding);
+  } catch (error) {
+    // Of another length than it had, it looks as if the store had left something out.
+    if (error instanceof PermanentFault || lease.signal.aborted) throw error;
+    await proveCopy(engine, claim, lease);
+    throw error;
+  }
+  await proveCopy(engine, claim, lease);
+  return outcome;
+}
+
 async function proveCopy(engine: ConvertInput, claim: BatchClaim, lease: HeldLease): Promise<void> {
   const hash = createHash('sha256');
   for await (const piece of await readInput(engine, claim, lease)) {

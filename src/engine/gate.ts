@@ -14,6 +14,9 @@ export type { Pass } from './limits/pass.ts';
 /** Calls at once that a chunk makes of an operation without `limits.concurrency`. */
 export const DEFAULT_CALLS = 16;
 
+/** A chunk in a transaction that waits for a slot keeps others from computing: it is given back soon. */
+const BRIEFLY_MS = 250;
+
 /** Calls at once that one chunk makes at the most: more chunks make more of them. */
 const MOST_CALLS = 256;
 
@@ -38,7 +41,7 @@ export class Gate {
   }
 
   /**
-   * Leave to begin with a chunk; a number of seconds to come back after, when there is none within some 2 seconds.
+   * Leave to begin with a chunk; a number of seconds to come back after, when there is none soon.
    * @param options.rateTaken its records are counted already, as those of single calls are
    */
   async enter(
@@ -78,7 +81,7 @@ export class Gate {
       if (slot !== null) await this.#watch.closeShare(slot);
     });
     return await this.#admit(pass, async () => {
-      if (slot === null || (await slot.enter(performance.now() + PATIENCE_MS, signal))) return 0;
+      if (slot === null || (await slot.enter(performance.now() + BRIEFLY_MS, signal))) return 0;
       return comeBackSeconds();
     });
   }
