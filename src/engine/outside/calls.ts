@@ -230,6 +230,7 @@ function bounded(said: number): number {
   return Number.isNaN(seconds) ? 0 : Math.min(Math.max(0, seconds), LONGEST_DUE_SECONDS);
 }
 
+/** Waits for work that tells its own errors elsewhere, or is given up: here only its end counts. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   const waited = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);

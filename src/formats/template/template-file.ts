@@ -7,7 +7,7 @@ import { writeWorkbook } from './workbook.ts';
 export function templateFile(format: TemplateFormat, table: TemplateTable): Readable {
   if (format === 'csv') return Readable.from(csvTemplate(table), { objectMode: false });
   const output = new PassThrough();
-  // What it fails with destroys the output, whose reader hears of it there.
-  writeWorkbook(table, output).catch(() => undefined);
+  // Whoever reads it hears of what went wrong.
+  writeWorkbook(table, output).catch((error: Error) => output.destroy(error));
   return output;
 }
