@@ -10,6 +10,7 @@ import { afterEach, describe, expect, inject, it } from 'vitest';
 import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
 import * as schema from '../../src/adapters/postgres/schema.ts';
 import * as training from '../../src/adapters/postgres/training-schema.ts';
+import * as work from '../../src/adapters/postgres/work-schema.ts';
 import { createTestDatabase } from '../support/sheaf.ts';
 
 /** `drizzle/` and `src/adapters/postgres/*schema.ts` are two accounts of the same tables, and must not drift apart. */
@@ -84,7 +85,10 @@ describe('the migrations', () => {
 
     const described = await emptyDatabase();
     const nothing = generateDrizzleJson({});
-    const statements = await generateMigration(nothing, generateDrizzleJson({ ...schema, ...training }));
+    const statements = await generateMigration(
+      nothing,
+      generateDrizzleJson({ ...schema, ...work, ...training }),
+    );
     for (const statement of statements) await described.sql.unsafe(statement);
 
     const found = await catalog(migrated.sql);

@@ -16,7 +16,8 @@ import { requestDeletion } from './delete-batch.ts';
 import { failuresOf } from './failures.ts';
 import { faultsTold } from './faults.ts';
 import { startOfResult } from './journal.ts';
-import { batches, chunks, recordJournal, uploads } from './schema.ts';
+import { batches, chunks, uploads } from './schema.ts';
+import { recordJournal } from './work-schema.ts';
 
 /** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
 export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {

@@ -9,17 +9,16 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { moment } from './columns.ts';
 
 /**
  * The tables of the training pack. No foreign key to the account: checked row by row, it makes a set-based insert a
  * third slower, and the chunk that writes belongs to an account that exists.
  */
 
-const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 6 });
 const created = () => ({
   createdAt: moment('created_at').notNull().defaultNow(),
   modifiedAt: moment('modified_at').notNull().defaultNow(),
