@@ -29,7 +29,7 @@ export async function applyInTransaction(
   // A handler that is not waited for any longer leaves a statement behind, which nobody else could end.
   if (timeoutSeconds !== undefined) await boundStatements(tx, timeoutSeconds);
   const call = async (group: readonly OperationRecord<unknown>[], { sql, emit }: WorkStatements) => {
-    const results = await withinTime(operation, context.signal, (signal) =>
+    const results = await withinTime(operation, context, (signal) =>
       operation.run(group, { ...context, signal, sql, emit }),
     );
     checkAnswers(operation, group, results);

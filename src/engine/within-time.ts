@@ -1,14 +1,14 @@
 import { RetryableFault } from '../core/errors.ts';
-import type { Operation } from '../core/operation.ts';
+import type { Operation, OperationContext } from '../core/operation.ts';
 
 /**
  * Waits for a call of a handler as long as its operation allows. Its signal fires then; a handler that does not
- * listen is not waited for any longer.
+ * listen is not waited for any longer: what it throws after that goes to the log.
  * @throws {RetryableFault} when it takes longer
  */
 export async function withinTime<T>(
   { name, limits: { timeoutSeconds } }: Pick<Operation, 'name' | 'limits'>,
-  signal: AbortSignal,
+  { signal, log, batchId }: Pick<OperationContext<unknown>, 'signal' | 'log' | 'batchId'>,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (timeoutSeconds === undefined) return await call(signal);
@@ -23,11 +23,18 @@ export async function withinTime<T>(
   });
   // Whatever it throws at once, and whatever it answers without a promise, is told as the rest is.
   const calling = (async () => await call(AbortSignal.any([signal, late.signal])))();
-  // If it fails later on, nobody waits for it any more.
-  calling.catch(() => undefined);
+  calling.catch((error: unknown) => {
+    if (!late.signal.aborted || tellsOfStop(error, late.signal)) return;
+    log.warn({ operation: name, batch: batchId, err: error }, 'a handler failed after its time was over');
+  });
   try {
     return await Promise.race([calling, deadline]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Whether a call threw just because it was told to stop: what listens to a signal throws its reason, or names it as the cause. */
+function tellsOfStop(error: unknown, { reason }: AbortSignal): boolean {
+  return error === reason || (error instanceof Error && error.cause === reason);
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Operation } from '../../src/core/operation.ts';
 import { addQuestion } from '../../src/operations/training/add-question.ts';
 import { createExam } from '../../src/operations/training/create-exam.ts';
@@ -8,26 +8,16 @@ import { recordAttempt } from '../../src/operations/training/record-attempt.ts';
 import { updateExam } from '../../src/operations/training/update-exam.ts';
 import { gate } from '../support/gate.ts';
 import { addAccount } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { type Training, useTraining } from '../support/training.ts';
 
 /** Recording and grading attempts, in transactions of their own, on a real database. */
 
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  training = openTraining(sheaf, { sessions: 12 });
-});
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(async () => {
-  await clearTraining(sheaf.sql);
-  await training.addLearners('ada', 'bob', 'eve');
-});
+useTraining((opened) => ({ sheaf, training } = opened), { sessions: 12 });
+beforeEach(() => training.addLearners('ada', 'bob', 'eve'));
 
 const START = '2026-03-02T09:00:00.5Z';
 const END = '2026-03-06T18:00:00Z';
@@ -57,13 +47,6 @@ async function answers(operation: Operation, inputs: readonly object[]): Promise
 
 async function said(operation: Operation, input: object): Promise<unknown> {
   return (await answers(operation, [input]))[0];
-}
-
-async function statementsFor(operation: Operation, inputs: readonly object[]): Promise<number> {
-  let statements = 0;
-  const codes = await training.codes(operation, inputs, { onStatement: () => (statements += 1) });
-  expect(new Set(codes)).toEqual(new Set(['ok']));
-  return statements;
 }
 
 const stored = async () =>
@@ -571,15 +554,15 @@ describe('the statements of a call', () => {
     await addExam('a', { number_of_questions: 10, allow_retake: true });
     await addExam('b', { allow_retake: true });
     const times = { started_at: '2026-01-01T00:00:00Z', submitted_at: '2026-01-01T01:00:00Z' };
-    const recording = await statementsFor(recordAttempt, [counted('a', 'ada', 1, 1, times)]);
+    const recording = await training.statements(recordAttempt, [counted('a', 'ada', 1, 1, times)]);
     expect(recording).toBeLessThanOrEqual(8);
     const attempts = many.flatMap((id) => [counted('a', id, 1, 1, times), counted('b', 'ada', 1, 1, times)]);
-    expect(await statementsFor(recordAttempt, attempts)).toBe(recording);
+    expect(await training.statements(recordAttempt, attempts)).toBe(recording);
 
-    const grading = await statementsFor(gradeSubmission, [counted('a', 'ada', 1, 1)]);
+    const grading = await training.statements(gradeSubmission, [counted('a', 'ada', 1, 1)]);
     expect(grading).toBeLessThanOrEqual(5);
     const grades = many.flatMap((id) => [counted('a', id, 2, 1), attempt('a', id, { score: 1 })]);
-    expect(await statementsFor(gradeSubmission, grades)).toBe(grading);
+    expect(await training.statements(gradeSubmission, grades)).toBe(grading);
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCohort } from '../../src/operations/training/create-cohort.ts';
 import { deleteCohort } from '../../src/operations/training/delete-cohort.ts';
 import { enrollLearner } from '../../src/operations/training/enroll-learner.ts';
@@ -6,8 +6,8 @@ import { publishCohort } from '../../src/operations/training/publish-cohort.ts';
 import { updateCohort } from '../../src/operations/training/update-cohort.ts';
 import { gate } from '../support/gate.ts';
 import { addAccount } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { type Training, useTraining } from '../support/training.ts';
 
 /** The operations on cohorts in transactions of their own, on a real database. */
 
@@ -16,15 +16,7 @@ const NOBODY = '019b0b1e-7c3a-7d51-9f0e-3c5f8f6a2b10';
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  training = openTraining(sheaf);
-});
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(() => clearTraining(sheaf.sql));
+useTraining((opened) => ({ sheaf, training } = opened));
 
 const named = (name: string, more: object = {}) => ({ course: 'Algebra', name, ...more });
 const of = (cohort: string, more: object = {}) => ({ course: 'Algebra', cohort, ...more });

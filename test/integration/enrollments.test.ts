@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCohort } from '../../src/operations/training/create-cohort.ts';
 import { deleteCohort } from '../../src/operations/training/delete-cohort.ts';
 import { enrollLearner } from '../../src/operations/training/enroll-learner.ts';
@@ -7,8 +7,8 @@ import { publishCohort } from '../../src/operations/training/publish-cohort.ts';
 import { updateCohort } from '../../src/operations/training/update-cohort.ts';
 import { withdrawLearner } from '../../src/operations/training/withdraw-learner.ts';
 import { addAccount } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { clearTraining, numbered, type Training, tally, useTraining } from '../support/training.ts';
 
 /** `enroll_learner` and `withdraw_learner` on a real database, and many sessions of it. */
 
@@ -17,19 +17,9 @@ const SESSIONS = 40;
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  training = openTraining(sheaf, { sessions: SESSIONS });
-});
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(() => clearTraining(sheaf.sql));
+useTraining((opened) => ({ sheaf, training } = opened), { sessions: SESSIONS });
 
 const of = (cohort: string, more: object = {}) => ({ course: 'Algebra', cohort, ...more });
-const numbered = (count: number, prefix = 'l') =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
 async function addCohorts(quotas: Record<string, number | undefined>): Promise<void> {
   const inputs = Object.entries(quotas).map(([name, quota]) => ({
@@ -37,12 +27,6 @@ async function addCohorts(quotas: Record<string, number | undefined>): Promise<v
     ...(quota !== undefined && { quota }),
   }));
   await training.apply(createCohort, inputs);
-}
-
-function tally(codes: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const code of codes) counts[code] = (counts[code] ?? 0) + 1;
-  return counts;
 }
 
 describe('enroll_learner', () => {

@@ -1,43 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
+import { describe, expect, it } from 'vitest';
 import { createExam } from '../../src/operations/training/create-exam.ts';
 import { recordAttempt } from '../../src/operations/training/record-attempt.ts';
 import { openTestApi } from '../support/api.ts';
-import { clearBatches } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { numbered, type Training, told, useTraining } from '../support/training.ts';
 
 /** Exams, questions, attempts and grades from files, through the whole pipeline, with workers in two places. */
 
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '50' });
-  training = openTraining(sheaf);
-  await Promise.all([sheaf.startWorkers(), sheaf.startWorkersApart()]);
+useTraining((opened) => ({ sheaf, training } = opened), {
+  environment: { SHEAF_CHUNK_RECORDS: '50' },
+  workers: true,
 });
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(async () => {
-  await clearBatches(sheaf.sql);
-  await clearTraining(sheaf.sql);
-});
-
-/** How many records came to what; the batch has completed. */
-async function told(batch: BatchRow): Promise<Record<string, number>> {
-  expect([batch.status, batch.statusReason]).toEqual(['completed', null]);
-  const counts: Record<string, number> = {};
-  for (const line of await sheaf.lines(batch)) {
-    const what = line.status === 'failed' ? line.error.code : line.status;
-    counts[what] = (counts[what] ?? 0) + 1;
-  }
-  return counts;
-}
-
-const numbered = (count: number) => Array.from({ length: count }, (_, index) => `l${index}`);
 
 describe('the assessments of the Open University', () => {
   const modules = ['AAA', 'BBB', 'CCC'];
@@ -65,14 +41,14 @@ describe('the assessments of the Open University', () => {
 
   it('become exams by a mapping of three columns, once', async () => {
     const batch = await sheaf.run(file, { operation: 'create_exam', mapping });
-    expect(await told(batch)).toEqual({ succeeded: 206 });
+    expect(await told(sheaf, batch)).toEqual({ succeeded: 206 });
     const stored = await sheaf.sql`select course, slug, title from exams`;
     const key = (row: readonly string[]) => row.join(' ');
     expect(stored.map(({ course, slug, title }) => key([course, slug, title])).sort()).toEqual(
       rows.map(([module, , id, type]) => key([module!, id!, type!])).sort(),
     );
     const again = await sheaf.run(file, { operation: 'create_exam', mapping });
-    expect(await told(again)).toEqual({ exam_exists: 206 });
+    expect(await told(sheaf, again)).toEqual({ exam_exists: 206 });
   });
 });
 
@@ -81,7 +57,7 @@ describe('a course’s exam from its creation to its grades', () => {
     await training.addLearners(...numbered(300));
     const exams =
       'slug,title,course,number_of_questions,negative_marks,start_date\nfinal,Final,A,100,0.25,2026-01-01T00:00:00Z\n';
-    expect(await told(await sheaf.run(exams, { operation: 'create_exam' }))).toEqual({ succeeded: 1 });
+    expect(await told(sheaf, await sheaf.run(exams, { operation: 'create_exam' }))).toEqual({ succeeded: 1 });
 
     const questions = [
       'exam,number,question,type,option_a,option_b,answer',
@@ -90,7 +66,7 @@ describe('a course’s exam from its creation to its grades', () => {
         (_, n) => `final,,"Is it ${n}, or not?",single,yes,no,${n % 2 ? 'A' : 'b'}`,
       ),
     ].join('\n');
-    expect(await told(await sheaf.run(questions, { operation: 'add_question' }))).toEqual({
+    expect(await told(sheaf, await sheaf.run(questions, { operation: 'add_question' }))).toEqual({
       ...{ succeeded: 100, too_many_questions: 30 },
     });
     const [numbers] =
@@ -101,7 +77,7 @@ describe('a course’s exam from its creation to its grades', () => {
       'exam,learner_id,correct,incorrect',
       ...numbered(301).map((id, n) => `final,${id},${n % 2 ? `${n % 90},10` : ','}`),
     ].join('\n');
-    expect(await told(await sheaf.run(attempts, { operation: 'record_attempt' }))).toEqual({
+    expect(await told(sheaf, await sheaf.run(attempts, { operation: 'record_attempt' }))).toEqual({
       ...{ succeeded: 300, learner_not_found: 1 },
     });
 
@@ -111,7 +87,7 @@ describe('a course’s exam from its creation to its grades', () => {
         .filter((_, n) => n % 2 === 0)
         .map((id, n) => `final,${id},Somebody,2026-01-02T00:00:00Z,${n === 0 ? 100.25 : n / 4},`),
     ].join('\n');
-    expect(await told(await sheaf.run(grades, { operation: 'grade_submission' }))).toEqual({
+    expect(await told(sheaf, await sheaf.run(grades, { operation: 'grade_submission' }))).toEqual({
       ...{ succeeded: 149, score_out_of_range: 1 },
     });
     const [sums] = await sheaf.sql`
@@ -151,7 +127,7 @@ describe('the file to fill in for grading', () => {
     const filled = rows.map((row) => row.split(',').with(fromEnd, '7.5').join(','));
     expect(filled).toHaveLength(2);
     const batch = await sheaf.run([header, ...filled].join('\r\n'), { operation: 'grade_submission' });
-    expect(await told(batch)).toEqual({ succeeded: 2 });
+    expect(await told(sheaf, batch)).toEqual({ succeeded: 2 });
     const graded = await sheaf.sql`select learner_id, state, score from attempts order by learner_id`;
     expect(graded).toEqual(
       ['007', 'l1'].map((learner_id) => ({ learner_id, state: 'graded', score: '7.50' })),
@@ -174,7 +150,7 @@ describe('retakes', () => {
     );
     const counts: Record<string, number> = {};
     for (const batch of batches) {
-      for (const [what, count] of Object.entries(await told(batch)))
+      for (const [what, count] of Object.entries(await told(sheaf, batch)))
         counts[what] = (counts[what] ?? 0) + count;
     }
     expect(counts).toEqual({ succeeded: 60 * 4, retakes_used_up: 60 * 5, retake_not_allowed: 60 * 3 });

@@ -1,26 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { addQuestion } from '../../src/operations/training/add-question.ts';
 import { createExam } from '../../src/operations/training/create-exam.ts';
 import { updateExam } from '../../src/operations/training/update-exam.ts';
 import { gate } from '../support/gate.ts';
 import { addAccount } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { type Training, useTraining } from '../support/training.ts';
 
 /** The operations on exams and their questions, in transactions of their own, on a real database. */
 
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  training = openTraining(sheaf, { sessions: 12 });
-});
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(() => clearTraining(sheaf.sql));
+useTraining((opened) => ({ sheaf, training } = opened), { sessions: 12 });
 
 const exam = (slug: string, more: object = {}) => ({
   slug,
@@ -38,13 +30,6 @@ const single = (more: object = {}) => ({
 async function said(operation: typeof createExam, input: object): Promise<unknown> {
   const [result] = await training.apply(operation, [input]);
   return result?.status === 'failed' ? result.error : 'ok';
-}
-
-async function statementsFor(operation: typeof createExam, inputs: readonly object[]): Promise<number> {
-  let statements = 0;
-  const codes = await training.codes(operation, inputs, { onStatement: () => (statements += 1) });
-  expect(new Set(codes)).toEqual(new Set(['ok']));
-  return statements;
 }
 
 describe('create_exam', () => {
@@ -432,29 +417,29 @@ describe('the statements of a call', () => {
   it('are as few for thousands of records as for one', async () => {
     const many = Array.from({ length: 2000 }, (_, n) => n);
     const dates = { start_date: '2027-01-01T00:00:00Z', end_date: '2027-01-02T00:00:00Z' };
-    const creating = await statementsFor(createExam, [exam('one', dates)]);
+    const creating = await training.statements(createExam, [exam('one', dates)]);
     expect(creating).toBeLessThanOrEqual(2);
     expect(
-      await statementsFor(
+      await training.statements(
         createExam,
         many.map((n) => exam(`e${n}`, dates)),
       ),
     ).toBe(creating);
 
-    const changing = await statementsFor(updateExam, [{ slug: 'one', ...dates }]);
+    const changing = await training.statements(updateExam, [{ slug: 'one', ...dates }]);
     expect(changing).toBeLessThanOrEqual(4);
     const changes = many.flatMap((n) => [
       { slug: `e${n}`, ...dates },
       { slug: 'one', duration: n + 1, ...dates },
     ]);
-    expect(await statementsFor(updateExam, changes)).toBe(changing);
+    expect(await training.statements(updateExam, changes)).toBe(changing);
 
-    const adding = await statementsFor(addQuestion, [question({ exam: 'one', number: 1 })]);
+    const adding = await training.statements(addQuestion, [question({ exam: 'one', number: 1 })]);
     expect(adding).toBeLessThanOrEqual(4);
     const questions = many.flatMap((n) => [
       question({ exam: `e${n}`, number: 5 }),
       question({ exam: `e${n}` }),
     ]);
-    expect(await statementsFor(addQuestion, questions)).toBe(adding);
+    expect(await training.statements(addQuestion, questions)).toBe(adding);
   });
 });

@@ -1,48 +1,26 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { createCohort } from '../../src/operations/training/create-cohort.ts';
 import { enrollLearner } from '../../src/operations/training/enroll-learner.ts';
-import { clearBatches } from '../support/rows.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { clearTraining, openTraining, type Training } from '../support/training.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { numbered, type Training, told, useTraining } from '../support/training.ts';
 
 /** Cohorts and enrolments from files, through the whole pipeline, with workers in two places. */
 
 let sheaf: TestSheaf;
 let training: Training;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '50' });
-  training = openTraining(sheaf);
-  await Promise.all([sheaf.startWorkers(), sheaf.startWorkersApart()]);
-});
-afterAll(async () => {
-  await training.close();
-  await sheaf.close();
-});
-beforeEach(async () => {
-  await clearBatches(sheaf.sql);
-  await clearTraining(sheaf.sql);
+useTraining((opened) => ({ sheaf, training } = opened), {
+  environment: { SHEAF_CHUNK_RECORDS: '50' },
+  workers: true,
 });
 
 const csv = (header: string, rows: readonly (string | number)[][]) =>
   `${[header, ...rows.map((row) => row.join(','))].join('\n')}\n`;
-const numbered = (count: number, prefix = 'l') =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
 async function ended(batch: BatchRow): Promise<BatchRow> {
   expect([batch.status, batch.statusReason]).toEqual(['completed', null]);
   return batch;
-}
-
-/** How many records came to what. */
-async function told(batch: BatchRow): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const line of await sheaf.lines(batch)) {
-    const what = line.status === 'failed' ? line.error.code : line.status;
-    counts[what] = (counts[what] ?? 0) + 1;
-  }
-  return counts;
 }
 
 describe('the last seats', () => {
@@ -63,7 +41,7 @@ describe('the last seats', () => {
     const counts: Record<string, number> = {};
     for (const id of batches) {
       const batch = await ended(await sheaf.ended(id));
-      for (const [code, count] of Object.entries(await told(batch)))
+      for (const [code, count] of Object.entries(await told(sheaf, batch)))
         counts[code] = (counts[code] ?? 0) + count;
     }
     expect(counts).toEqual({ succeeded: 10, quota_exceeded: 990 });
@@ -104,10 +82,12 @@ describe('the last seats', () => {
       );
     const enrol = { operation: 'enroll_learner' };
     await ended(await sheaf.run(file(learners.slice(0, 100)), enrol));
-    expect(await told(await sheaf.run(file(learners.slice(100)), enrol))).toEqual({ quota_exceeded: 100 });
+    expect(await told(sheaf, await sheaf.run(file(learners.slice(100)), enrol))).toEqual({
+      quota_exceeded: 100,
+    });
     const withdrawn = await sheaf.run(file(learners.slice(40, 120)), { operation: 'withdraw_learner' });
-    expect(await told(withdrawn)).toEqual({ succeeded: 60, not_enrolled: 20 });
-    expect(await told(await sheaf.run(file(learners.slice(100)), enrol))).toEqual({
+    expect(await told(sheaf, withdrawn)).toEqual({ succeeded: 60, not_enrolled: 20 });
+    expect(await told(sheaf, await sheaf.run(file(learners.slice(100)), enrol))).toEqual({
       succeeded: 60,
       quota_exceeded: 40,
     });
@@ -151,7 +131,7 @@ describe('presentations and their students', () => {
         },
       ),
     );
-    expect(await told(cohorts)).toEqual({ succeeded: PRESENTATIONS.length });
+    expect(await told(sheaf, cohorts)).toEqual({ succeeded: PRESENTATIONS.length });
     const quotas = csv(
       'course,cohort,quota',
       Object.entries(QUOTAS).map(([name, quota]) => [...name.split(' '), quota]),
@@ -165,7 +145,7 @@ describe('presentations and their students', () => {
       mapping: { id_student: 'learner_id' },
       settings: { on_duplicate: 'update' },
     });
-    expect(await told(people)).toEqual({ succeeded: rows.length });
+    expect(await told(sheaf, people)).toEqual({ succeeded: rows.length });
 
     const enrolments = await ended(
       await sheaf.run(students, {
@@ -190,7 +170,7 @@ describe('presentations and their students', () => {
     expect([...stored]).toEqual(expected.sort((a, b) => (a.name < b.name ? -1 : 1)));
     const seats = expected.reduce((sum, { enrolled }) => sum + enrolled, 0);
     expect(seats).toBeLessThan(rows.length);
-    expect(await told(enrolments)).toEqual({ succeeded: seats, quota_exceeded: rows.length - seats });
+    expect(await told(sheaf, enrolments)).toEqual({ succeeded: seats, quota_exceeded: rows.length - seats });
     const [learners] = await sheaf.sql`select count(*)::int as count from learners`;
     expect(learners).toEqual({ count: new Set(rows.map(([, , student]) => student)).size });
   });
@@ -227,7 +207,7 @@ describe('drafts', () => {
       ['a', 'b', 'nothing', 'b'].map((name) => ['Algebra', name]),
     );
     const batch = await ended(await sheaf.run(file, { operation: 'publish_cohort' }));
-    expect(await told(batch)).toEqual({ succeeded: 2, cohort_not_found: 1, already_published: 1 });
+    expect(await told(sheaf, batch)).toEqual({ succeeded: 2, cohort_not_found: 1, already_published: 1 });
     const events = await sheaf.sql`
       select data #>> '{cohort,name}' as name, data -> 'learners' as learners from events
       where type = 'cohort.published' order by 1`;

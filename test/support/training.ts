@@ -1,12 +1,16 @@
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { connect } from '../../src/adapters/postgres/connect.ts';
 import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { openWork } from '../../src/adapters/postgres/work-transaction.ts';
+import type { Environment } from '../../src/config.ts';
 import type { Operation, TransactionOperation } from '../../src/core/operation.ts';
 import type { RecordResult } from '../../src/core/result.ts';
 import type { TransactionSql } from '../../src/core/sql.ts';
+import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import type { WorkTransaction } from '../../src/engine/ports/work-transaction.ts';
 import { applyInTransaction } from '../../src/engine/run-in-transaction.ts';
-import type { TestSheaf } from './sheaf.ts';
+import { clearBatches } from './rows.ts';
+import { openTestSheaf, type TestSheaf } from './sheaf.ts';
 
 /** Operations of the training pack, applied as chunks and single calls do: each in a transaction on a session of its own. */
 export interface Training {
@@ -17,6 +21,8 @@ export interface Training {
   ): Promise<RecordResult<unknown>[]>;
   /** As `apply`, in a word each: `ok`, or the code. */
   codes(operation: Operation, inputs: readonly object[], options?: ApplyOptions): Promise<string[]>;
+  /** How many statements it takes, of which all records succeed. */
+  statements(operation: Operation, inputs: readonly object[]): Promise<number>;
   addLearners(...ids: string[]): Promise<void>;
   /** How many learners the cohort has: by its own count and by its enrolments, which are never different. */
   enrolled(cohort: string): Promise<number>;
@@ -74,9 +80,17 @@ export function openTraining(sheaf: TestSheaf, { sessions = 4 } = {}): Training 
     });
   };
 
+  const codes: Training['codes'] = async (...call) => (await apply(...call)).map(codeOf);
+
   return {
     apply,
-    codes: async (...call) => (await apply(...call)).map(codeOf),
+    codes,
+    async statements(operation, inputs) {
+      let statements = 0;
+      const told = await codes(operation, inputs, { onStatement: () => (statements += 1) });
+      expect(new Set(told)).toEqual(new Set(['ok']));
+      return statements;
+    },
     async addLearners(...ids) {
       await sheaf.sql`
         insert into learners (account_id, learner_id)
@@ -104,4 +118,47 @@ export function codeOf(result: RecordResult<unknown>): string {
 
 export async function clearTraining(sql: TestSheaf['sql']): Promise<void> {
   await sql`truncate learners, cohorts, enrollments, exams, questions, attempts, events`;
+}
+
+/** Opens a Sheaf and the training pack for the tests of a file, which find its tables empty, and closes them after. */
+export function useTraining(
+  use: (opened: { sheaf: TestSheaf; training: Training }) => void,
+  options: { sessions?: number; environment?: Environment; workers?: boolean } = {},
+): void {
+  let sheaf: TestSheaf;
+  let training: Training;
+  beforeAll(async () => {
+    sheaf = await openTestSheaf(options.environment);
+    training = openTraining(sheaf, options);
+    // In two places, as batches have them.
+    if (options.workers === true) await Promise.all([sheaf.startWorkers(), sheaf.startWorkersApart()]);
+    use({ sheaf, training });
+  });
+  afterAll(async () => {
+    await training.close();
+    await sheaf.close();
+  });
+  beforeEach(async () => {
+    if (options.workers === true) await clearBatches(sheaf.sql);
+    await clearTraining(sheaf.sql);
+  });
+}
+
+/** Of a batch that has completed: how many records came to what. */
+export async function told(sheaf: TestSheaf, batch: BatchRow): Promise<Record<string, number>> {
+  expect([batch.status, batch.statusReason]).toEqual(['completed', null]);
+  const lines = await sheaf.lines(batch);
+  return tally(lines.map((line) => (line.status === 'failed' ? line.error.code : line.status)));
+}
+
+/** How often each word is there. */
+export function tally(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
+/** `l0`, `l1` and so on. */
+export function numbered(count: number, prefix = 'l'): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 }

@@ -33,7 +33,7 @@ export async function callOperation(
   const timed = { name, limits: { timeoutSeconds: limits.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS } };
   let results: readonly RecordResult<unknown>[];
   try {
-    results = await withinTime(timed, context.signal, async (signal) => {
+    results = await withinTime(timed, context, async (signal) => {
       return await operation.run(records, { ...context, signal, attempt });
     });
   } catch (error) {

@@ -53,19 +53,6 @@ export async function readNames(
   return new Map(rows.flatMap(({ id, course, name }) => (id === null ? [] : [[nameKey(course, name), id]])));
 }
 
-/** Takes the names of these cohorts away, so that others can have them in the statement that follows, which names these anew. */
-export async function clearNames(
-  sql: TransactionSql,
-  accountId: string,
-  ids: readonly string[],
-): Promise<void> {
-  if (ids.length === 0) return;
-  await sql`
-    update cohorts c set name = chr(1) || c.id
-    from unnest(${ids}::text[]::uuid[]) as v(id)
-    where c.account_id = ${accountId}::uuid and c.id = v.id`;
-}
-
 /** Writes what is given over what is stored, which is locked already; what is not given stays. */
 export async function updateCohorts(
   sql: TransactionSql,
@@ -91,32 +78,39 @@ export async function updateCohorts(
     where c.account_id = ${accountId}::uuid and c.id = v.id`;
 }
 
+/** Takes the names of these cohorts away, so that others can have them in the statement that follows, which names these anew. */
+export const clearNames = unlessNone(
+  (sql, accountId, ids) => sql`
+    update cohorts c set name = chr(1) || c.id
+    from unnest(${ids}::text[]::uuid[]) as v(id)
+    where c.account_id = ${accountId}::uuid and c.id = v.id`,
+);
+
 /** Removes cohorts, which are locked already, and whoever is enrolled in them. */
-export async function deleteCohorts(
-  sql: TransactionSql,
-  accountId: string,
-  ids: readonly string[],
-): Promise<void> {
-  if (ids.length === 0) return;
-  await sql`
+export const deleteCohorts = unlessNone(
+  (sql, accountId, ids) => sql`
     with withdrawn as (
       delete from enrollments where account_id = ${accountId}::uuid and cohort_id = any (${ids}::text[]::uuid[]))
     delete from cohorts c
     using unnest(${ids}::text[]::uuid[]) as v(id)
-    where c.account_id = ${accountId}::uuid and c.id = v.id`;
-}
+    where c.account_id = ${accountId}::uuid and c.id = v.id`,
+);
 
 /** Publishes cohorts, which are locked already. */
-export async function publishCohorts(
-  sql: TransactionSql,
-  accountId: string,
-  ids: readonly string[],
-): Promise<void> {
-  if (ids.length === 0) return;
-  await sql`
+export const publishCohorts = unlessNone(
+  (sql, accountId, ids) => sql`
     update cohorts c set status = 'published', published_at = now(), modified_at = now()
     from unnest(${ids}::text[]::uuid[]) as v(id)
-    where c.account_id = ${accountId}::uuid and c.id = v.id`;
+    where c.account_id = ${accountId}::uuid and c.id = v.id`,
+);
+
+/** A statement for the cohorts with some ids, which is not made when there are none. */
+function unlessNone(
+  make: (sql: TransactionSql, accountId: string, ids: readonly string[]) => Promise<unknown>,
+): (sql: TransactionSql, accountId: string, ids: readonly string[]) => Promise<void> {
+  return async (sql, accountId, ids) => {
+    if (ids.length > 0) await make(sql, accountId, ids);
+  };
 }
 
 /** One array a column, as UNNEST takes them; lists as one text, whose items hold no semicolon. */

@@ -1,17 +1,11 @@
-import type { Static } from 'typebox';
-import { defineOperation, type OperationRecord } from '../../core/operation.ts';
-import { type FinalResult, failed, succeeded } from '../../core/result.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { type FinalResult, failed } from '../../core/result.ts';
 import type { TransactionSql } from '../../core/sql.ts';
 import { COHORT_FAILURES, type NamedCohort, namingField } from './cohort-name.ts';
-import {
-  ENROLLMENT_EXAMPLES,
-  type EnrollmentOutput,
-  enrollmentInput,
-  enrollmentOutput,
-  enrollmentsOf,
-} from './enrollment-input.ts';
+import { ENROLLMENT_FORM, type EnrollmentOutput } from './enrollment-input.ts';
 import { addEnrollments, type Enrollment, enrollmentKey, readEnrollments } from './enrollment-store.ts';
-import { type LockedCohort, lockCohorts } from './locked-cohorts.ts';
+import { type AskedEnrollment, enrollmentDone, judgeEnrollments } from './judge-enrollments.ts';
+import type { LockedCohort } from './locked-cohorts.ts';
 
 /**
  * Enrols learners in cohorts. Seats go in the file's order within a chunk; across chunks as many are taken as there
@@ -23,44 +17,37 @@ export const enrollLearner = defineOperation({
   title: 'Enrol learners',
   description:
     'Enrols the learner of each record in a cohort, which is named by cohort_id, or by course and cohort. Never more than its quota.',
-  input: enrollmentInput,
-  output: enrollmentOutput,
+  ...ENROLLMENT_FORM,
   failures: {
     ...COHORT_FAILURES,
     learner_not_found: 'There is no learner with this learner_id',
     already_enrolled: 'The learner is enrolled in the cohort, or an earlier record of the file does it',
     quota_exceeded: 'All seats of the cohort are taken',
   },
-  template: { examples: ENROLLMENT_EXAMPLES },
-  run: async (records, { accountId, sql }) => await enrollLearners(records, accountId, sql),
+  run: async (records, { accountId, sql }) =>
+    await judgeEnrollments(sql, accountId, records, (asked) => enroll(sql, accountId, asked)),
 });
 
 /**
  * Three statements, whatever the number of records. The cohorts are locked first, and who is enrolled is looked at in a
  * statement after that: it sees what was committed by those that held the locks before.
  */
-async function enrollLearners(
-  records: readonly OperationRecord<Static<typeof enrollmentInput>>[],
-  accountId: string,
+async function enroll(
   sql: TransactionSql,
+  accountId: string,
+  asked: readonly AskedEnrollment[],
 ): Promise<FinalResult<EnrollmentOutput>[]> {
-  const cohorts = await lockCohorts(sql, accountId, records);
-  const { found, asked } = enrollmentsOf(cohorts, records);
-  const states = (await readEnrollments(sql, accountId, asked)).values();
+  const states = await readEnrollments(sql, accountId, asked);
   const added = new Map<string, Enrollment>();
-  const results = found.map((named, index): FinalResult<EnrollmentOutput> => {
-    if ('failure' in named) return named.failure;
-    const { cohort } = named;
-    const { input } = records[index]!;
-    const { learner_id } = input;
-    const enrollment = { cohortId: cohort.id, learnerId: learner_id };
-    const { known, enrolled } = states.next().value!;
-    if (!known) return unknownLearner(learner_id);
-    if (enrolled || added.has(enrollmentKey(enrollment))) return alreadyEnrolled(learner_id, cohort);
+  const results = asked.map((enrollment, index): FinalResult<EnrollmentOutput> => {
+    const { cohort, input, learnerId } = enrollment;
+    const { known, enrolled } = states[index]!;
+    if (!known) return unknownLearner(learnerId);
+    if (enrolled || added.has(enrollmentKey(enrollment))) return alreadyEnrolled(learnerId, cohort);
     if (cohort.quota !== null && cohort.enrolled >= cohort.quota) return full(cohort, input);
     cohort.enrolled += 1;
     added.set(enrollmentKey(enrollment), enrollment);
-    return succeeded({ learner_id, cohort_id: cohort.id, course: cohort.course, cohort: cohort.name });
+    return enrollmentDone(enrollment);
   });
   await addEnrollments(sql, accountId, [...added.values()]);
   return results;
