@@ -36,6 +36,9 @@ export interface OperationLimits {
 
 export const DEFAULT_ATTEMPTS = 5;
 
+/** How long a call of an operation with effects outside may take that does not say. */
+export const OUTSIDE_TIMEOUT_SECONDS = 60;
+
 const MOST = new Map([
   ['chunkRecords', 100_000],
   ['callRecords', 100_000],

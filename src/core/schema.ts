@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats';
 import type { TObject } from 'typebox';
 import type { RecordErrorCode } from './errors.ts';
 import { isEmail, isIsoDate, isIsoDateTime } from './format.ts';
+import { nameOf } from './json-pointer.ts';
 import { multiplesOf } from './number.ts';
 import { type RecordError, shortened } from './result.ts';
 
@@ -46,7 +47,7 @@ export function compileSchema(schema: TObject, options: { useDefaults?: boolean 
 }
 
 function inPlainWords(error: ErrorObject): SchemaError {
-  const parent = error.instancePath.slice(1).split('/').map(unescapeToken).join('.');
+  const parent = error.instancePath.slice(1).split('/').map(nameOf).join('.');
   const child = (name: unknown) => (parent === '' ? String(name) : `${parent}.${String(name)}`);
   const about = (code: RecordErrorCode, message: string, field = parent): SchemaError => {
     const plain: SchemaError = { code, message };
@@ -87,11 +88,6 @@ function inPlainWords(error: ErrorObject): SchemaError {
     default:
       return about('invalid', error.message ?? 'breaks a rule of the schema');
   }
-}
-
-/** Undoes the escapes of a reference token of a JSON pointer (RFC 6901, section 4). */
-function unescapeToken(token: string): string {
-  return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 const FORMATS: Record<string, string> = {

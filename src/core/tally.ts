@@ -1,4 +1,5 @@
 import { type RecordError, type ResultLine, shortened } from './result.ts';
+import { storable } from './storable.ts';
 
 /** A failed record as a batch shows it: its first broken rule. */
 export interface FailedRecord extends RecordError {
@@ -41,17 +42,16 @@ export function summarise(lines: readonly ResultLine[]): FailureSummary {
 /** A handler may say anything of a record, at any length. */
 const LONGEST_SHOWN = 500;
 
-/** As it can be kept with a batch: without NUL and half surrogate pairs, which no JSON of the database holds. */
+/** As it can be kept with a batch. */
 function shownOf(record: number, error: RecordError): FailedRecord {
   const members = Object.entries(error).flatMap(([name, value]: [string, unknown]) =>
-    value === undefined ? [] : [[name, storable(typeof value === 'string' ? value : shortened(value))]],
+    value === undefined ? [] : [[name, shownText(typeof value === 'string' ? value : shortened(value))]],
   );
   return { record, ...Object.fromEntries(members) };
 }
 
-function storable(text: string): string {
-  const short = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-  return short.replace(/\0|\p{Surrogate}/gu, '\uFFFD');
+function shownText(text: string): string {
+  return storable(text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text);
 }
 
 /** The cells of a column that fills a field, counted while they are read. */

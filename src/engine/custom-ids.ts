@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { REPEATED_ID } from '../core/repeated-id.ts';
 import { type RecordError, shortened } from '../core/result.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import type { ChunkClaim, CustomId } from './ports/work-store.ts';
@@ -29,8 +30,7 @@ export function checkCustomIds(claim: ChunkClaim, records: readonly CheckedRecor
       });
     }
     if (!repeated.has(record.number)) return record;
-    const message = 'is the custom_id of an earlier record too';
-    return broken(record, { code: 'custom_id_repeated', message, column, value: shortened(record.customId) });
+    return broken(record, { ...REPEATED_ID, column, value: shortened(record.customId) });
   });
 }
 

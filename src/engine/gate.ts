@@ -1,4 +1,4 @@
-import type { Rate } from '../core/limits.ts';
+import { OUTSIDE_TIMEOUT_SECONDS, type Rate } from '../core/limits.ts';
 import type { Operation, OutsideOperation, TransactionOperation } from '../core/operation.ts';
 import { EmptyRates } from './limits/empty-rates.ts';
 import { limitedAs, rateKey } from './limits/keys.ts';
@@ -19,9 +19,6 @@ const BRIEFLY_MS = 250;
 
 /** Calls at once that one chunk makes at the most: more chunks make more of them. */
 const MOST_CALLS = 256;
-
-/** How long a call may take whose operation does not say, when it is the one that finds out whether a target is back. */
-const DEFAULT_TIMEOUT_SECONDS = 60;
 
 /**
  * Keeps the limits of operations, together with the gates of all other processes. An operation in transactions without
@@ -91,7 +88,7 @@ export class Gate {
     accountId: string,
     signal: AbortSignal,
   ): Promise<Pass | { waitSeconds: number }> {
-    const { concurrency, rate, breaker, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = operation.limits;
+    const { concurrency, rate, breaker, timeoutSeconds = OUTSIDE_TIMEOUT_SECONDS } = operation.limits;
     const name = limitedAs(operation);
     const target = this.#watch.open(name);
     const slots =

@@ -7,7 +7,7 @@ import type {
 } from '../core/operation.ts';
 import { refusalFailure } from '../core/refusal.ts';
 import type { RecordResult } from '../core/result.ts';
-import { failed } from '../core/result.ts';
+import { failed, shortened } from '../core/result.ts';
 import { findRefused } from './find-refused.ts';
 import type { WorkStatements, WorkTransaction } from './ports/work-transaction.ts';
 import { withinTime } from './within-time.ts';
@@ -78,7 +78,9 @@ export function checkAnswers(
     } else if (!['undefined', 'string'].includes(typeof result.error.field)) {
       throw broken('failed a record with a field that is no name');
     } else if (!Object.hasOwn(operation.failures, result.error.code)) {
-      throw broken(`failed a record with the code ${result.error.code}, which it does not declare`);
+      throw broken(
+        `failed a record with the code ${shortened(result.error.code)}, which it does not declare`,
+      );
     }
   }
 }

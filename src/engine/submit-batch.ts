@@ -3,6 +3,7 @@ import { type Caller, isAllowed } from '../core/access.ts';
 import type { Execution, OnInvalid, ResultsFormat } from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
+import { tokenOf } from '../core/json-pointer.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
 import { isOurColumn } from '../core/our-columns.ts';
@@ -144,7 +145,7 @@ function checkRequest(operations: OperationRegistry, request: BatchRequest): Ope
     ...formatProblems(request.format ?? {}),
     ...stopAfterProblems(request.stop_after ?? null),
     ...operation.checkSettings({ ...request.settings }).map((error) => ({
-      pointer: `/settings/${pointer(error.field ?? '')}`,
+      pointer: `/settings/${tokenOf(error.field ?? '')}`,
       code: error.code,
       message: error.message,
     })),
@@ -165,7 +166,7 @@ function mappingProblems(operation: Operation, mapping: Record<string, string>):
   const problems: FieldProblem[] = [];
   const columnOf = new Map<string, string>();
   for (const [column, field] of Object.entries(mapping)) {
-    const at = `/mapping/${pointer(column)}`;
+    const at = `/mapping/${tokenOf(column)}`;
     if (isOurColumn(column)) problems.push({ pointer: at, code: 'reserved_name', message: OURS });
     const earlier = columnOf.get(field);
     if (!fields.includes(field)) {
@@ -178,11 +179,6 @@ function mappingProblems(operation: Operation, mapping: Record<string, string>):
     columnOf.set(field, column);
   }
   return problems;
-}
-
-/** Escapes a reference token of a JSON pointer (RFC 6901, section 3). */
-function pointer(token: string): string {
-  return token.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 async function checkUpload(engine: SubmitBatch, upload: Upload): Promise<ObjectHead> {

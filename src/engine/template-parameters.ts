@@ -2,6 +2,7 @@ import { textReader } from '../core/coerce.ts';
 import { isProblem } from '../core/coerced.ts';
 import { type FieldProblem, invalidRequest } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
+import { tokenOf } from '../core/json-pointer.ts';
 import type { Operation } from '../core/operation.ts';
 import { place, type RecordInput } from '../core/record-input.ts';
 import { compileSchema } from '../core/schema.ts';
@@ -45,5 +46,5 @@ const LONGEST_SHOWN = 200;
 
 /** As a query is pointed into; a name that would drown the answer is left out. */
 function pointerTo(name: string): string {
-  return name.length > LONGEST_SHOWN ? '' : `?${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return name.length > LONGEST_SHOWN ? '' : `?${tokenOf(name)}`;
 }

@@ -44,7 +44,7 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
   }
   await awaitOutcomes(engine.work, claim, lease);
   const input = new InputReader(engine.objects, claim, lease.signal);
-  const operation = engine.operations.get(claim.operation);
+  const operation = engine.operations.get(claim.operation, claim.operationVersion);
   const { description, fields, head, headless } = await describeInput(engine.work, claim, input, operation);
   // In `validating` the file was bad or the run dry.
   const nothingProcessed = claim.status === 'validating';

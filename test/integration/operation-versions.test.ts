@@ -14,7 +14,10 @@ const greet = (version: number) =>
     version,
     title: 'Greet',
     description: 'Greets.',
-    input: Type.Object({ name: Type.String() }, closed),
+    input: Type.Object(
+      { name: Type.String(), ...(version > 1 && { title: Type.Optional(Type.String()) }) },
+      closed,
+    ),
     output: Type.Object({ by: Type.Integer() }, closed),
     failures: {},
     run: async (records) => records.map(() => succeeded({ by: version })),
@@ -58,4 +61,19 @@ test('a worker without the version leaves the batch to one that has it', async (
   sheaf.services.operations = first;
   await sheaf.startWorkers();
   expect(await doneBy(old)).toEqual({ by: 1 });
+});
+
+test('what is told of its records has the fields of that version', async () => {
+  const handler = await sheaf.upload('{"nam":"Ada"}\n');
+  const old = await sheaf.submit(handler, {
+    operation: 'greet',
+    on_invalid: 'skip',
+    results_format: ['csv'],
+  });
+  sheaf.services.operations = new OperationRegistry([greet(1), greet(2)]);
+  await sheaf.startWorkers();
+  const files = (await sheaf.ended(old)).results ?? [];
+  const failed = files.find(({ kind, format }) => kind === 'failed' && format === 'csv');
+  const [header = ''] = (await sheaf.object(failed!.key)).toString().split('\r\n');
+  expect(header.split(',').filter((name) => !name.includes('_'))).toEqual(['nam', 'name']);
 });

@@ -196,6 +196,16 @@ describe('an operation with effects outside', () => {
     expect(target.requests).toHaveLength(3);
   });
 
+  it('that breaks its contract with what no JSON of the database holds ends the batch all the same', async () => {
+    const code = `\0\ud800${'x'.repeat(5000)}`;
+    target.answer = async () => ({ status: 422, body: { code } });
+    const failed = await run(heldIds('n', 1));
+    expect(failed).toMatchObject({ status: 'failed', statusReason: { code: 'handler_broken' } });
+    expect(failed.statusReason!.message).toMatch(
+      /with the code \ufffd\ufffdx{98}…, which it does not declare$/,
+    );
+  });
+
   it('that breaks its contract ends the batch; what was sent is unknown, and resumed it goes on from there', async () => {
     let broken = true;
     target.answer = async ({ id }) => {

@@ -9,6 +9,7 @@ import type { RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
+import { storable } from '../../core/storable.ts';
 import type { ChunkStage, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { findRepeatedIds } from './custom-ids.ts';
@@ -220,13 +221,15 @@ export async function failBatch(
   });
 }
 
+/** @param reason may have words of a handler, or of who answered it: whatever they are, the batch has to end */
 export async function enterFailed(
   tx: Transaction,
   batchId: string,
-  reason: { code: BatchReasonCode; message: string },
+  { code, message }: { code: BatchReasonCode; message: string },
 ): Promise<void> {
+  const reason = { code, message: storable(message) };
   const failed = await tx`
-    update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json({ ...reason })},
+    update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json(reason)},
       lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
       stage = case when total is not null then 'write_results' end,
       results = case when total is null then '[]'::jsonb end,

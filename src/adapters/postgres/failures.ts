@@ -1,3 +1,4 @@
+import { REPEATED_ID } from '../../core/repeated-id.ts';
 import type { Coercion, CoercionCounts, FailedRecord, FailureSummary } from '../../core/tally.ts';
 import { MOST_FIRST_ERRORS } from '../../core/tally.ts';
 import type { Sql, Transaction } from './connect.ts';
@@ -24,7 +25,7 @@ export async function failuresOf(sql: Sql | Transaction, batchId: string): Promi
       select fault ->> 'code', 1 from chunks
       where batch_id = ${batchId} and error_codes is null and fault is not null
       union all
-      select 'custom_id_repeated', jsonb_array_length(repeated_ids) from chunks
+      select ${REPEATED_ID.code}::text, jsonb_array_length(repeated_ids) from chunks
       where batch_id = ${batchId} and part is null and repeated_ids is not null) each
     group by code order by 2 desc, 1`;
   const chunks = await sql<FailedChunk[]>`
@@ -43,11 +44,7 @@ export async function failuresOf(sql: Sql | Transaction, batchId: string): Promi
 
 function failedRecords({ firstRecord, first, fault, repeatedIds }: FailedChunk): FailedRecord[] {
   const unread = fault === null ? [] : [{ record: firstRecord, code: fault.code, message: fault.message }];
-  const repeated = (repeatedIds ?? []).map((record) => ({
-    record,
-    code: 'custom_id_repeated',
-    message: 'is the custom_id of an earlier record too',
-  }));
+  const repeated = (repeatedIds ?? []).map((record) => ({ record, ...REPEATED_ID }));
   return [...(first ?? []), ...unread, ...repeated].sort((a, b) => a.record - b.record);
 }
 

@@ -1,11 +1,9 @@
 import { PermanentFault } from '../../core/errors.ts';
+import { OUTSIDE_TIMEOUT_SECONDS } from '../../core/limits.ts';
 import type { OperationContext, OperationRecord, OutsideOperation } from '../../core/operation.ts';
 import { failed, type RecordResult, tryAgain } from '../../core/result.ts';
 import { checkAnswers } from '../run-in-transaction.ts';
 import { withinTime } from '../within-time.ts';
-
-/** How long a call may take whose operation does not say. */
-const DEFAULT_TIMEOUT_SECONDS = 60;
 
 export interface OutsideCall {
   records: readonly OperationRecord<unknown>[];
@@ -30,7 +28,7 @@ export async function callOperation(
   { records, context, attempt }: OutsideCall,
 ): Promise<CallOutcome> {
   const { name, limits } = operation;
-  const timed = { name, limits: { timeoutSeconds: limits.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS } };
+  const timed = { name, limits: { timeoutSeconds: limits.timeoutSeconds ?? OUTSIDE_TIMEOUT_SECONDS } };
   let results: readonly RecordResult<unknown>[];
   try {
     results = await withinTime(timed, context, async (signal) => {

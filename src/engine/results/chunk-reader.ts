@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { REPEATED_ID } from '../../core/repeated-id.ts';
 import { failedLine, shortened } from '../../core/result.ts';
 import { type FailureSummary, summarise } from '../../core/tally.ts';
 import { customIdReader } from '../../formats/custom-id.ts';
@@ -102,8 +103,7 @@ function lineOf(record: number, error: { code: string; message: string }, custom
 
 function repeatedId(column: string | null, id: string | undefined) {
   return {
-    code: 'custom_id_repeated',
-    message: 'is the custom_id of an earlier record too',
+    ...REPEATED_ID,
     ...(column !== null && { column: shortened(column) }),
     ...(id !== undefined && { value: shortened(id) }),
   };

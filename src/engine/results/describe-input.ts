@@ -12,7 +12,7 @@ const LARGEST_HEAD = 1024 * 1024;
 
 export interface KnownInput {
   description: InputDescription;
-  /** The leaf fields of the operation; none if this worker does not have it. */
+  /** The leaf fields of the operation; none if this worker does not have it in the batch’s version. */
   fields: readonly Field[];
   /** What stands before the first record, where the description does not say it; `null` if that cannot be told. */
   head?: Buffer | null;

@@ -1,4 +1,5 @@
 import { LosslessNumber, parse } from 'lossless-json';
+import { nameOf } from '../../core/json-pointer.ts';
 import { parseDecimal } from '../../core/number.ts';
 
 /** A value of JSON; a number that a double cannot hold keeps its digits. */
@@ -20,10 +21,7 @@ const PERHAPS_INEXACT = 16;
 /** `a.b.0`, or a JSON pointer: `/a/b/0` (RFC 6901). */
 export function answerPath(text: string): AnswerPath {
   if (!text.startsWith('/')) return text.split('.');
-  return text
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return text.slice(1).split('/').map(nameOf);
 }
 
 /** The body of one answer, read when it is asked for. */

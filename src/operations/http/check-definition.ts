@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { nameOf } from '../../core/json-pointer.ts';
 import { DefinitionError, type DefinitionFault, wrong } from './definition-error.ts';
 import { HttpDefinition } from './definition-schema.ts';
 
@@ -27,7 +28,7 @@ export function checkedDefinition(value: unknown): HttpDefinition {
 }
 
 function faultOf({ instancePath, keyword, params, parentSchema, message }: ErrorObject): DefinitionFault {
-  const path = instancePath.split('/').slice(1).map(unescaped);
+  const path = instancePath.split('/').slice(1).map(nameOf);
   switch (keyword) {
     case 'required':
       return { path, message: `give it ${params.missingProperty}` };
@@ -44,11 +45,6 @@ function faultOf({ instancePath, keyword, params, parentSchema, message }: Error
       };
     }
   }
-}
-
-/** Undoes the escapes of a reference token of a JSON pointer (RFC 6901, section 4). */
-function unescaped(token: string): string {
-  return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /** Nothing but JSON, of a size that a person writes: aliases of YAML can make circles, and much of little. */
