@@ -50,13 +50,16 @@ const MOST = new Map([
 /** What would say nothing where the calls go to the database. */
 const OF_OUTSIDE = ['callRecords', 'breaker'];
 
-/** @throws {Error} saying which limit is wrong, and how */
+/**
+ * @returns those that are given: one that is `undefined`, as JavaScript allows, has its default
+ * @throws {Error} saying which limit is wrong, and how
+ */
 export function checkLimits(
   limits: OperationLimits,
   effects: 'transaction' | 'outside' = 'transaction',
 ): OperationLimits {
-  for (const [name, value] of Object.entries(limits)) {
-    if (value === undefined) continue;
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
     if (effects !== 'outside' && OF_OUTSIDE.includes(name)) {
       throw new Error(`limits.${name} is only for an operation with effects "outside"`);
     }
@@ -73,7 +76,7 @@ export function checkLimits(
   if (rate !== undefined && callRecords > rate.records) {
     throw new Error('limits.callRecords is more than limits.rate.records: no call could ever be made');
   }
-  return limits;
+  return Object.fromEntries(given);
 }
 
 function checkRate(rate: Rate): void {

@@ -42,6 +42,11 @@ describe('defineOperation', () => {
     expect(defineOperation({ ...good, limits: { chunkRecords: 10 } }).limits).toEqual({ chunkRecords: 10 });
   });
 
+  test('a limit that JavaScript gives as undefined is none, and takes no default away', () => {
+    const limits = { timeoutSeconds: undefined as never, attempts: 3 };
+    expect(defineOperation({ ...good, limits }).limits).toStrictEqual({ attempts: 3 });
+  });
+
   test.each([{ callRecords: 5 }, { breaker: { failures: 3, seconds: 5 } }])(
     'the limits %j are refused where they would say nothing',
     (limits) => {
