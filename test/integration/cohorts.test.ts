@@ -4,7 +4,7 @@ import { deleteCohort } from '../../src/operations/training/delete-cohort.ts';
 import { enrollLearner } from '../../src/operations/training/enroll-learner.ts';
 import { publishCohort } from '../../src/operations/training/publish-cohort.ts';
 import { updateCohort } from '../../src/operations/training/update-cohort.ts';
-import { gate } from '../support/gate.ts';
+import { overlapping } from '../support/overlapping.ts';
 import { addAccount } from '../support/rows.ts';
 import type { TestSheaf } from '../support/sheaf.ts';
 import { type Training, useTraining } from '../support/training.ts';
@@ -28,28 +28,6 @@ async function names(): Promise<string[]> {
 async function idOf(name: string): Promise<string> {
   const [row] = await sheaf.sql<{ id: string }[]>`select id from cohorts where name = ${name}`;
   return row!.id;
-}
-
-async function somebodyWaits(): Promise<void> {
-  const waiting = async () =>
-    (
-      await sheaf.sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-    ).length;
-  await expect.poll(waiting, { timeout: 60_000, interval: 10 }).toBeGreaterThan(0);
-}
-
-/** Holds the commit of `first` back until `second` waits for it. */
-async function overlapping<One, Two>(
-  first: (beforeCommit: () => Promise<void>) => Promise<One>,
-  second: () => Promise<Two>,
-): Promise<[One, Two]> {
-  const heldBack = gate();
-  const one = first(() => heldBack.wait());
-  await heldBack.arrived;
-  const two = second();
-  await somebodyWaits();
-  heldBack.open();
-  return await Promise.all([one, two]);
 }
 
 describe('create_cohort', () => {
@@ -149,6 +127,7 @@ describe('create_cohort', () => {
 
   it('made twice at the same time: the second waits, and fails', async () => {
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(createCohort, [named('b'), named('a')], { beforeCommit }),
       () => training.codes(createCohort, [named('c'), named('b')]),
     );
@@ -296,6 +275,7 @@ describe('update_cohort', () => {
     await training.addLearners('1');
     await training.apply(createCohort, [named('a', { quota: 1 })]);
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(enrollLearner, [of('a', { learner_id: '1' })], { beforeCommit }),
       () => training.codes(updateCohort, [of('a', { quota: 0 })]),
     );
@@ -305,6 +285,7 @@ describe('update_cohort', () => {
   it('that is renamed meanwhile is not found by its old name', async () => {
     await training.apply(createCohort, [named('a')]);
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(updateCohort, [of('a', { name: 'b' })], { beforeCommit }),
       () => training.codes(updateCohort, [of('a', { room: '1' })]),
     );
@@ -314,6 +295,7 @@ describe('update_cohort', () => {
   it('to a name that another transaction gives meanwhile fails, and the other records do not', async () => {
     await training.apply(createCohort, [named('a'), named('b')]);
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(createCohort, [named('new')], { beforeCommit }),
       () => training.apply(updateCohort, [of('b', { room: '1' }), of('a', { name: 'new' })]),
     );
@@ -354,6 +336,7 @@ describe('delete_cohort', () => {
     await training.addLearners('1');
     await training.apply(createCohort, [named('a')]);
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(deleteCohort, [of('a')], { beforeCommit }),
       () => training.codes(enrollLearner, [of('a', { learner_id: '1' })]),
     );
@@ -409,6 +392,7 @@ describe('publish_cohort', () => {
   it('twice at the same time: one publishes, the other is told so', async () => {
     await training.apply(createCohort, [named('a')]);
     const [one, two] = await overlapping(
+      sheaf,
       (beforeCommit) => training.codes(publishCohort, [of('a')], { beforeCommit }),
       () => training.codes(publishCohort, [of('a')]),
     );
