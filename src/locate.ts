@@ -4,6 +4,16 @@ import { s3Setting } from './embedded-services.ts';
 import type { Locations } from './services.ts';
 
 /**
+ * Where the database is, for what needs nothing else: found as all the parts are.
+ * @throws {Error} that says what to set or to start
+ */
+export async function locateDatabase(config: Config): Promise<string> {
+  const databaseUrl = config.DATABASE_URL ?? (await readServices(config.SHEAF_DATA_DIR))?.database_url;
+  if (databaseUrl === undefined) throw nowhere('DATABASE_URL', config);
+  return databaseUrl;
+}
+
+/**
  * Where the parts are for a process that starts none itself (`npm run api`, `npm run worker`, `npm run migrate`): the
  * settings say so, or a running `npm start` has written it to the data directory.
  * @throws {Error} that says what to set or to start
@@ -26,10 +36,11 @@ export async function locateServices(config: Config): Promise<Locations> {
     });
   const redisUrl = named.redisUrl ?? running?.redis_url;
   if (databaseUrl === undefined || store === undefined) {
-    const missing = databaseUrl === undefined ? 'DATABASE_URL' : 'S3_ENDPOINT';
-    throw new Error(
-      `${missing} is not set, and nothing runs on ${config.SHEAF_DATA_DIR}: set it, or run npm start`,
-    );
+    throw nowhere(databaseUrl === undefined ? 'DATABASE_URL' : 'S3_ENDPOINT', config);
   }
   return { databaseUrl, s3: store, ...(redisUrl !== undefined && { redisUrl }) };
+}
+
+function nowhere(missing: string, { SHEAF_DATA_DIR: directory }: Config): Error {
+  return new Error(`${missing} is not set, and nothing runs on ${directory}: set it, or run npm start`);
 }

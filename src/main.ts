@@ -12,6 +12,12 @@ await runUntilStopped(async () => {
   ];
   if (running.adminKeyCreated)
     lines.push(`  admin key  ${running.adminKey}   (printed this once; kept in admin-key there)`);
+  if (running.adminPassword !== null) {
+    lines.push(
+      '  sign in    as admin with this password, which is printed this once and kept nowhere:',
+      `             ${running.adminPassword}`,
+    );
+  }
   process.stdout.write(`${lines.join('\n')}\n`);
   return running;
 });

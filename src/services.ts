@@ -1,32 +1,41 @@
 import type { Logger } from 'pino';
+import { type AccountServices, accountServices } from './account-services.ts';
+import { limitSettingsOf } from './adapters/postgres/account-limits.ts';
 import { ensureAccount } from './adapters/postgres/account-store.ts';
-import { postgresBatchStore } from './adapters/postgres/batch-store.ts';
+import { type AccountWall, openAccountWall } from './adapters/postgres/account-wall.ts';
+import { openAdminStores } from './adapters/postgres/admin-stores.ts';
+import { postgresAuditLog } from './adapters/postgres/audit.ts';
 import { connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
 import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
-import { postgresIdempotencyStore } from './adapters/postgres/idempotency-store.ts';
+import { postgresAnswerSweep } from './adapters/postgres/idempotency-store.ts';
 import { postgresLimitStore } from './adapters/postgres/limit-store.ts';
-import { readSql } from './adapters/postgres/read-sql.ts';
-import { readTransactions } from './adapters/postgres/read-transaction.ts';
-import { type PostgresSingleCalls, postgresSingleCalls } from './adapters/postgres/single-calls.ts';
-import { postgresUploadStore } from './adapters/postgres/upload-store.ts';
+import { postgresRequestRates } from './adapters/postgres/request-rates.ts';
+import { postgresSingleCalls } from './adapters/postgres/single-calls.ts';
+import { postgresUploadSweep } from './adapters/postgres/upload-store.ts';
 import { type PostgresWorkStore, postgresWorkStore } from './adapters/postgres/work-store.ts';
 import { type StageQueue, stageQueue } from './adapters/queue/bullmq-queue.ts';
 import { migrateQueue, postgresBackend } from './adapters/queue/postgres-backend.ts';
 import { redisBackend } from './adapters/queue/redis-backend.ts';
+import { redisRequestRates } from './adapters/redis/request-rates.ts';
 import { ensureBucket } from './adapters/s3/bucket.ts';
 import { type S3ObjectStore, type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
 import { tempFileScratch } from './adapters/scratch/temp-file.ts';
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
+import { DEFAULT_ACCOUNT } from './core/default-account.ts';
 import { type Operation, OperationRegistry } from './core/operation.ts';
 import { Gate } from './engine/gate.ts';
+import { ratesWithSubstitute } from './engine/limits/rates-with-substitute.ts';
+import type { Actor } from './engine/ports/actor.ts';
+import type { AdminStores } from './engine/ports/admin-store.ts';
+import type { AuditLog } from './engine/ports/audit-log.ts';
 import type { LimitStore } from './engine/ports/limit-store.ts';
-import type { ReadTransaction } from './engine/ports/read-transaction.ts';
-import type { BatchStore, IdempotencyStore, UploadStore } from './engine/ports/request-stores.ts';
+import type { RequestRates } from './engine/ports/request-rates.ts';
+import type { AnswerSweep, UploadSweep } from './engine/ports/sweep-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import type { OpenScratch } from './formats/scratch.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
-import { openTrainingReads, type TrainingReads } from './operations/training/reads/training-reads.ts';
+import { openSignIn, type SignInServices } from './sign-in-services.ts';
 
 /** Where the outside parts are, whether embedded or real. */
 export interface Locations {
@@ -36,21 +45,22 @@ export interface Locations {
 }
 
 /** Everything that the API and the workers are made of; the same code in one process and in many. */
-export interface Services {
+export interface Services extends SignInServices {
   log: Logger;
   settings: EngineSettings;
   operations: OperationRegistry;
   accountId: string;
-  uploads: UploadStore;
-  batches: BatchStore;
-  idempotency: IdempotencyStore;
-  /** The transactions of operations that are called with one record. */
-  calls: PostgresSingleCalls;
-  /** Where templates are filled in from. */
-  reads: ReadTransaction;
-  training: TrainingReads;
+  /** What requests of an account read and write: there is no other way to any of it. */
+  account(actor: Actor): AccountServices;
+  audit: AuditLog;
+  /** What whoever runs this Sheaf sees and sets of all accounts. */
+  admin: AdminStores;
+  /** What workers clear away of all accounts. */
+  uploads: UploadSweep;
+  idempotency: AnswerSweep;
   work: PostgresWorkStore;
   limits: LimitStore;
+  requestRates: RequestRates;
   gate: Gate;
   objects: S3ObjectStore;
   openScratch: OpenScratch;
@@ -62,9 +72,6 @@ export interface Services {
 
 const API_CONNECTIONS = 10;
 const WORK_CONNECTIONS = 6;
-
-/** The account that owns everything until there are more. */
-const DEFAULT_ACCOUNT = 'default';
 
 /** Creates or updates all tables and the bucket. Safe to call from several processes at once. */
 export async function migrate(locations: Locations): Promise<void> {
@@ -98,33 +105,50 @@ export async function openServices(
   });
   const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
   const limits = postgresLimitStore({ sql, leaseSeconds: settings.leaseSeconds });
-  const gate = new Gate({ limits, leaseSeconds: settings.leaseSeconds, log });
+  const requestRates = await openRequestRates(locations, log);
+  const gate = new Gate({
+    limits,
+    leaseSeconds: settings.leaseSeconds,
+    log,
+    accounts: { limitSettings: (accountId) => limitSettingsOf(sql, accountId) },
+  });
   const calls = postgresSingleCalls(databaseUrl, settings.leaseSeconds);
   const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
+  const { close: closeAdmin, ...admin } = openAdminStores(databaseUrl, sql);
+  const { close: closeSignIn, ...signIn } = openSignIn(config, databaseUrl, log);
+  let wall: AccountWall | undefined;
   const close = () =>
     closeAll([
       () => queue.close(),
       () => gate.close(),
+      () => requestRates.close(),
       () => work.close(),
       () => calls.close(),
+      closeSignIn,
+      closeAdmin,
+      async () => await wall?.close(),
       () => sql.end({ timeout: 5 }),
       () => database.close(),
       async () => objects.close(),
     ]);
   try {
+    const standing = await openWall(databaseUrl, { db: database.db, sql }, patience, log);
+    wall = standing;
     return {
+      ...signIn,
       log,
       settings,
       operations: new OperationRegistry([...BUILT_IN_OPERATIONS, ...own]),
       accountId: await ensureAccount(database.db, DEFAULT_ACCOUNT),
-      uploads: postgresUploadStore({ db: database.db, sql }),
-      batches: postgresBatchStore({ db: database.db, sql }),
-      idempotency: postgresIdempotencyStore(sql),
-      calls,
-      reads: readTransactions(sql),
-      training: openTrainingReads(readSql(sql)),
+      account: (actor) =>
+        accountServices({ wall: standing, sql, calls, defaults: settings.accountLimits }, actor),
+      audit: postgresAuditLog(sql),
+      admin,
+      uploads: postgresUploadSweep(sql),
+      idempotency: postgresAnswerSweep(sql),
       work,
       limits,
+      requestRates,
       gate,
       objects,
       openScratch: tempFileScratch,
@@ -141,6 +165,28 @@ export async function openServices(
   }
 }
 
+/** Says so once where the wall is not there: then each statement's own condition is the only one. */
+async function openWall(
+  databaseUrl: string,
+  plain: Parameters<typeof openAccountWall>[1],
+  patience: number,
+  log: Logger,
+): Promise<AccountWall> {
+  const wall = await openAccountWall(databaseUrl, plain, {
+    max: API_CONNECTIONS,
+    idleInTransactionMs: patience,
+    lockMs: patience,
+  });
+  if (wall.missing !== null) log.warn({ why: wall.missing }, 'row-level security does not part the accounts');
+  return wall;
+}
+
+async function openRequestRates({ databaseUrl, redisUrl }: Locations, log: Logger): Promise<RequestRates> {
+  const inPostgres = postgresRequestRates(databaseUrl);
+  if (redisUrl === undefined) return inPostgres;
+  return ratesWithSubstitute(await redisRequestRates(redisUrl, log), inPostgres, { log });
+}
+
 async function wrongWith(check: () => Promise<void>): Promise<string | null> {
   try {
     await check();
@@ -155,7 +201,6 @@ function engineSettings(config: Config): EngineSettings {
     chunk: { records: config.SHEAF_CHUNK_RECORDS, bytes: config.SHEAF_CHUNK_BYTES },
     recordBytes: config.SHEAF_MAX_RECORD_BYTES,
     cellBytes: config.SHEAF_MAX_CELL_BYTES,
-    fileBytes: config.SHEAF_MAX_FILE_BYTES,
     unpackedBytes: config.SHEAF_MAX_UNPACKED_BYTES,
     leaseSeconds: config.SHEAF_LEASE_SECONDS,
     maxAttempts: config.SHEAF_MAX_ATTEMPTS,
@@ -163,5 +208,19 @@ function engineSettings(config: Config): EngineSettings {
     keepSeconds: config.SHEAF_KEEP_SECONDS,
     stepSeconds: config.SHEAF_STEP_SECONDS,
     stalledSeconds: config.SHEAF_STALLED_SECONDS,
+    accountLimits: {
+      fileBytes: config.SHEAF_MAX_FILE_BYTES,
+      records: config.SHEAF_MAX_RECORDS,
+      batches: config.SHEAF_MAX_BATCHES,
+      storedBytes: config.SHEAF_MAX_STORED_BYTES,
+      workerWeight: 1,
+      chunks: null,
+      requests: {
+        '*': {
+          perMinute: config.SHEAF_REQUESTS_PER_MINUTE,
+          lockSeconds: config.SHEAF_REQUESTS_LOCK_SECONDS,
+        },
+      },
+    },
   };
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { startWorkers } from '../workers/start-workers.ts';
+import { edgeSettings } from './api/edge-settings.ts';
 import { serveApi } from './api/serve.ts';
+import { firstAdmin } from './caretaking.ts';
 import { closeAll } from './close-all.ts';
 import { type Environment, readConfig } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './embedded/data-directory.ts';
@@ -17,6 +19,8 @@ export interface Running {
   adminKey: string;
   /** True when the key was made by this start: only then is it printed. */
   adminKeyCreated: boolean;
+  /** Of the user `admin`, when this start made it and the settings name none: it is nowhere else. */
+  adminPassword: string | null;
   dataDirectory: string;
   /** Resolves when a part dies by itself; `null` after `close`. */
   exited: Promise<Error | null>;
@@ -52,14 +56,18 @@ export async function startAll(options: { env: Environment; overrides?: Environm
       adminKey: key.value,
       host: config.SHEAF_HOST,
       port: config.SHEAF_PORT,
+      edge: edgeSettings(config),
     });
     opened.push(() => api.close());
     await writeServices(directory.path, describe(api.url, embedded.locations));
     opened.push(() => removeServices(directory.path));
+    // Last of all: nothing that fails can come between a password that was made up and whoever is to see it.
+    const adminPassword = await firstAdmin(embedded.locations.databaseUrl, config.SHEAF_ADMIN_PASSWORD);
     return {
       url: api.url,
       adminKey: key.value,
       adminKeyCreated: key.created,
+      adminPassword,
       dataDirectory: directory.path,
       exited: Promise.race([embedded.exited, close.called.then(() => null)]),
       close: close.call,

@@ -1,24 +1,59 @@
-import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ApiServices } from './api-services.ts';
 import { takeJsonOnly } from './json-body.ts';
+import { newServer } from './new-server.ts';
 import { guardRoutes } from './plugins/access.ts';
-import { answerBrokenConnection, answerError, answerErrorsAsProblems } from './plugins/errors.ts';
+import { guardAnswers } from './plugins/answer-policy.ts';
+import { allowOrigins } from './plugins/cross-origin.ts';
+import { answerErrorsAsProblems } from './plugins/errors.ts';
 import { describeRoutes, serveDocs } from './plugins/openapi.ts';
+import { limitRequests } from './plugins/rate-limits.ts';
 import { addRequestRules } from './plugins/request-rules.ts';
 import { requestChecker } from './request-check.ts';
+import { adminAccountRoutes } from './routes/admin-accounts.ts';
+import { adminAuditRoutes } from './routes/admin-audit.ts';
+import { adminBatchRoutes } from './routes/admin-batches.ts';
+import { adminCancelBatches } from './routes/admin-cancel-batches.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { authRoutes } from './routes/auth.ts';
 import { batchEvents } from './routes/batch-events.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { batchChangeRoutes } from './routes/change-batch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { listBatches } from './routes/list-batches.ts';
+import { meRoutes } from './routes/me.ts';
 import { operationTemplate } from './routes/operation-template.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { runOperationRoutes } from './routes/run-operation.ts';
 import { trainingCohortRoutes } from './routes/training-cohorts.ts';
 import { trainingExamRoutes } from './routes/training-exams.ts';
 import { uploadRoutes } from './routes/uploads.ts';
+import { userRoutes } from './routes/users.ts';
+import { AccountLimitsSchema } from './schemas/account-limits.ts';
+import {
+  AccountLimitsRequestSchema,
+  AccountPageSchema,
+  AccountPatchSchema,
+  AccountRequestSchema,
+  AccountSchema,
+} from './schemas/admin-accounts.ts';
+import { AuditEntrySchema, AuditPageSchema } from './schemas/admin-audit.ts';
+import {
+  AdminBatchPageSchema,
+  AdminBatchPatchSchema,
+  AdminBatchSchema,
+  BatchCancellationSchema,
+  CancelledBatchesSchema,
+} from './schemas/admin-batches.ts';
+import { ApiKeyPageSchema, ApiKeyRequestSchema, ApiKeySchema, NewApiKeySchema } from './schemas/api-key.ts';
+import {
+  PasswordChangeSchema,
+  RefreshRequestSchema,
+  SignedInSchema,
+  SignInRequestSchema,
+} from './schemas/auth.ts';
 import { BatchPageSchema, BatchSchema } from './schemas/batch.ts';
 import { BatchDeletionSchema, BatchPatchSchema } from './schemas/batch-change.ts';
 import {
@@ -29,9 +64,11 @@ import {
 import { BatchRequestSchema } from './schemas/batch-request.ts';
 import { FileFormatSchema } from './schemas/file-format.ts';
 import { HealthSchema } from './schemas/health.ts';
+import { MeSchema } from './schemas/me.ts';
 import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
 import { ProblemSchema } from './schemas/problem.ts';
 import { ResultFilesSchema } from './schemas/results.ts';
+import { RolePageSchema, RolePatchSchema, RoleRequestSchema, RoleSchema } from './schemas/role.ts';
 import {
   CohortLearnerPageSchema,
   CohortLearnerSchema,
@@ -47,17 +84,10 @@ import {
   UploadRequestSchema,
   UploadTicketSchema,
 } from './schemas/upload.ts';
+import { UserPageSchema, UserPatchSchema, UserRequestSchema, UserSchema } from './schemas/user.ts';
 import type { ApiInstance } from './typed-instance.ts';
 
 export type { ApiServices } from './api-services.ts';
-
-const BODY_LIMIT = 1024 * 1024;
-
-/** For a whole request to arrive; bodies are small here. */
-const REQUEST_TIMEOUT_MS = 30_000;
-
-/** Longer than any name in a path: ids have 36 characters, names of operations at most 64. */
-const LONGEST_PARAMETER = 100;
 
 const COMPONENTS = [
   BatchSchema,
@@ -88,6 +118,36 @@ const COMPONENTS = [
   ExamSchema,
   ExamPageSchema,
   ExamDetailSchema,
+  SignInRequestSchema,
+  RefreshRequestSchema,
+  SignedInSchema,
+  MeSchema,
+  PasswordChangeSchema,
+  AccountLimitsSchema,
+  UserSchema,
+  UserPageSchema,
+  UserRequestSchema,
+  UserPatchSchema,
+  RoleSchema,
+  RolePageSchema,
+  RoleRequestSchema,
+  RolePatchSchema,
+  ApiKeySchema,
+  ApiKeyPageSchema,
+  ApiKeyRequestSchema,
+  NewApiKeySchema,
+  AdminBatchSchema,
+  AdminBatchPageSchema,
+  AdminBatchPatchSchema,
+  BatchCancellationSchema,
+  CancelledBatchesSchema,
+  AccountSchema,
+  AccountPageSchema,
+  AccountRequestSchema,
+  AccountPatchSchema,
+  AccountLimitsRequestSchema,
+  AuditEntrySchema,
+  AuditPageSchema,
 ];
 
 const ROUTES = [
@@ -102,6 +162,15 @@ const ROUTES = [
   operationTemplate,
   trainingCohortRoutes,
   trainingExamRoutes,
+  authRoutes,
+  meRoutes,
+  userRoutes,
+  roleRoutes,
+  apiKeyRoutes,
+  adminBatchRoutes,
+  adminCancelBatches,
+  adminAccountRoutes,
+  adminAuditRoutes,
   healthRoutes,
 ];
 
@@ -112,7 +181,10 @@ const ROUTES = [
 export async function buildApi(services: ApiServices): Promise<FastifyInstance> {
   const app = newServer(services);
   addRequestRules(app);
+  await guardAnswers(app, services.edge ?? {});
+  await allowOrigins(app, services.edge?.corsOrigins);
   guardRoutes(app, services.authenticator);
+  limitRequests(app, services);
   answerErrorsAsProblems(app);
   takeJsonOnly(app);
   app.setValidatorCompiler(requestChecker(COMPONENTS));
@@ -125,25 +197,4 @@ export async function buildApi(services: ApiServices): Promise<FastifyInstance> 
   for (const routes of ROUTES) routes(typed, services);
   await serveDocs(app);
   return app;
-}
-
-function newServer(services: ApiServices): FastifyInstance {
-  return Fastify({
-    loggerInstance: withoutHeaders(services.log),
-    bodyLimit: services.bodyLimit ?? BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    genReqId: () => randomUUID(),
-    trustProxy: false,
-    // Ours says the same as a problem (plugins/request-rules.ts).
-    return503OnClosing: false,
-    frameworkErrors: answerError,
-    clientErrorHandler: answerBrokenConnection,
-  });
-}
-
-/** Whatever the logger that we are given would write of a request: never its headers, which hold keys. */
-function withoutHeaders(log: FastifyBaseLogger): FastifyBaseLogger {
-  const req = ({ method, url, ip }: FastifyRequest) => ({ method, url, remoteAddress: ip });
-  return log.child({}, { serializers: { req } });
 }

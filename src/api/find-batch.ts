@@ -1,15 +1,13 @@
 import { RequestError } from '../core/errors.ts';
-import type { BatchRow } from '../engine/ports/request-stores.ts';
-import type { ApiServices } from './api-services.ts';
+import type { BatchRow, BatchStore } from '../engine/ports/request-stores.ts';
 import { isUuid } from './uuid.ts';
 
 /** @throws {RequestError} batch_not_found, also for what cannot be the id of a batch */
 export async function findBatch(
-  { batches }: Pick<ApiServices, 'batches'>,
-  accountId: string,
+  { batches }: { batches: Pick<BatchStore, 'find'> },
   id: string,
 ): Promise<BatchRow> {
-  const row = await batches.find(accountId, batchId(id));
+  const row = await batches.find(batchId(id));
   if (row === null) throw notFound();
   return row;
 }

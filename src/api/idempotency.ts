@@ -1,9 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldErrorCode, invalidRequest } from '../core/errors.ts';
 import { fingerprintOf, onceUnderKey } from '../engine/idempotency.ts';
-import type { KeepAnswer, KeptAnswer, RequestKey } from '../engine/ports/request-stores.ts';
-import type { ApiServices } from './api-services.ts';
-import { callerOf } from './plugins/access.ts';
+import type { IdempotencyStore, KeepAnswer, KeptAnswer, RequestKey } from '../engine/ports/request-stores.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -53,7 +51,7 @@ function timesGiven({ raw }: FastifyRequest, header: string): number {
  * @throws {RequestError} idempotency_key_reused, and what `work` throws
  */
 export async function answerOnce<Made, Body>(
-  { idempotency }: Pick<ApiServices, 'idempotency'>,
+  { idempotency }: { idempotency: IdempotencyStore },
   [request, reply]: [FastifyRequest, FastifyReply],
   answer: (made: Made) => KeptAnswer & { body: Body },
   work: (keep?: KeepAnswer<Made>) => Promise<Made>,
@@ -70,7 +68,6 @@ function requestKey(request: FastifyRequest): RequestKey | undefined {
   if (key === undefined) return undefined;
   const { params, query, body } = request;
   return {
-    accountId: callerOf(request).accountId,
     route: `${request.method} ${request.routeOptions.url}`,
     key: String(key),
     fingerprint: fingerprintOf({ params, query, body }),

@@ -19,6 +19,15 @@ export const TAGS = [
     name: 'Training',
     description: 'What the operations on learners, cohorts and exams have made. They are the only writes.',
   },
+  {
+    name: 'Access',
+    description: 'Who may do what in the account: users with passwords, keys for programs, and their roles.',
+  },
+  {
+    name: 'Administration',
+    description:
+      'For whoever runs this Sheaf: the batches of all accounts, the accounts and their limits, and the audit log. Counts only in the account that administers.',
+  },
   { name: 'Health', description: 'For whatever watches the server. Needs no key.' },
 ];
 
@@ -96,8 +105,9 @@ refuses it; GET, PATCH and DELETE may be repeated as they are, and need none.
 - Times are Unix seconds with three decimals (\`…_ts\`), ids are UUIDs, names are in snake_case.
 - Unknown fields of a body and unknown parameters of a query are refused, never ignored; so are keys and parameters that are given twice.
 - Lists answer \`{items, next_cursor}\`: give \`next_cursor\` as \`cursor\` for the next page, with the same filters. Those under \`/training\` answer \`{count, next, previous, per_page, results}\`: \`next\` is the path of the next page.
-- Every route names the permission that the role of the caller must allow (\`x-permission\`; null: none, and no key). To create a batch, the role must also allow the operation by its name.
-- 503 carries \`Retry-After\`. Every answer carries \`X-Request-Id\`, which the log of the server knows.`;
+- Every route names the permission that the role of the caller must allow (\`x-permission\`; \`anyone\`: none, only a key or a token; null: not even that). To create a batch, the role must also allow the operation by its name.
+- Requests are counted, for the account and what is asked for. \`RateLimit-Policy\` says how many there are in how many seconds (\`q\`, \`w\`), \`RateLimit\` how many are left and when all are there again (\`r\`, \`t\`). When none is left the answer is 429 \`rate_limited\`.
+- 429 and 503 carry \`Retry-After\`. Every answer carries \`X-Request-Id\`, which the log of the server knows.`;
 
 /** What a newcomer reads first at /docs; the codes come from the catalogue, so that none is forgotten. */
 export function introduction(): string {

@@ -1,21 +1,23 @@
+import { firstAdmin, firstAdminMade } from '../caretaking.ts';
 import { environment, readConfig } from '../config.ts';
 import { locateServices } from '../locate.ts';
 import { openLog } from '../log.ts';
 import { openOwnOperations } from '../own-operations/open-own-operations.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServices } from '../services.ts';
+import { edgeSettings } from './edge-settings.ts';
 import { serveApi } from './serve.ts';
 
 /** `npm run api`: only the API, on services that run elsewhere. */
 await runUntilStopped(async () => {
   const config = readConfig(environment());
-  if (config.SHEAF_ADMIN_KEY === undefined) {
-    throw new Error('set SHEAF_ADMIN_KEY: several API processes must know the same key');
-  }
   const own = await openOwnOperations(config, environment());
-  const services = await openServices(config, await locateServices(config), openLog(config), own.operations);
+  const locations = await locateServices(config);
+  const services = await openServices(config, locations, openLog(config), own.operations);
   const { SHEAF_ADMIN_KEY: adminKey, SHEAF_HOST: host, SHEAF_PORT: port } = config;
-  const api = await serveApi(services, { adminKey, host, port });
+  const api = await serveApi(services, { adminKey, host, port, edge: edgeSettings(config) });
+  const password = await firstAdmin(locations.databaseUrl, config.SHEAF_ADMIN_PASSWORD);
+  if (password !== null) process.stdout.write(firstAdminMade(password));
   process.stdout.write(`Sheaf's API is up at ${api.url}\n`);
   return {
     close: async () => {

@@ -11,9 +11,13 @@ export interface FeedLimits {
   /** Between two looks at a batch. */
   lookMs: number;
   keepAliveMs: number;
-  /** A stream is closed after so long: whoever may not see the batch any more cannot come back. */
+  /** Between two looks at whether the reader may still see it. */
+  rightsMs: number;
+  /** A stream is closed after so long, and may be opened again. */
   longestMs: number;
-  /** For a reader to take what is left for it, before its connection is cut. */
+  /** For a reader to take some of what waits for it, before its connection is cut. */
+  readerMs: number;
+  /** The same of what is left for it at the end. */
   graceMs: number;
 }
 
@@ -21,7 +25,9 @@ const LIMITS: FeedLimits = {
   most: 1000,
   lookMs: 1000,
   keepAliveMs: 15_000,
+  rightsMs: 5000,
   longestMs: 3_600_000,
+  readerMs: 60_000,
   graceMs: 1000,
 };
 
@@ -33,7 +39,7 @@ export class OpenFeeds {
   readonly #open = new Set<() => void>();
   #closed = false;
 
-  constructor(services: { batches: BatchStore; log: Log; feeds?: Partial<FeedLimits> }) {
+  constructor(services: { log: Log; feeds?: Partial<FeedLimits> }) {
     this.#limits = { ...LIMITS, ...services.feeds };
     this.#watches = new BatchWatches(services, this.#limits.lookMs);
   }
@@ -49,12 +55,23 @@ export class OpenFeeds {
     );
   }
 
-  /** Tells of a batch until it is over, the reader goes, or the time is up; ends `out` with it. */
-  open(out: Writable, batch: BatchRow, sent: number): void {
+  /**
+   * Tells of a batch until it is over, the reader goes or may not see it any more, or the time is up; ends `out` with it.
+   * @param reader.batches where it is looked at: the account’s
+   * @param reader.isStillAdmitted whether the same request would still be let in
+   */
+  open(
+    out: Writable,
+    { batches, isStillAdmitted }: { batches: Pick<BatchStore, 'look'>; isStillAdmitted(): Promise<boolean> },
+    batch: BatchRow,
+    sent: number,
+  ): void {
     // Gone while the batch was looked for: there is nobody who would close this any more.
     if (out.destroyed) return;
     const feed = new BatchFeed(out, batch, sent);
-    const leave = isOver(batch) ? () => undefined : this.#watches.watch(batch, (seen) => feed.see(seen));
+    const leave = isOver(batch)
+      ? () => undefined
+      : this.#watches.watch(batches, batch, (seen) => feed.see(seen));
     let grace: NodeJS.Timeout | undefined;
     const finish = () => {
       leave();
@@ -62,11 +79,23 @@ export class OpenFeeds {
       grace ??= setTimeout(() => out.destroy(), this.#limits.graceMs);
     };
     const keepAlive = setInterval(() => feed.keepAlive(), this.#limits.keepAliveMs);
+    const reader = watchReader(out, this.#limits.readerMs);
+    const rights = setInterval(
+      // A database that is away takes nobody's rights.
+      () =>
+        void isStillAdmitted().then(
+          (may) => (may ? undefined : finish()),
+          () => undefined,
+        ),
+      this.#limits.rightsMs,
+    );
     const age = setTimeout(finish, this.#limits.longestMs);
     this.#open.add(finish);
     out.once('close', () => {
       leave();
       clearInterval(keepAlive);
+      clearInterval(rights);
+      clearInterval(reader);
       clearTimeout(age);
       clearTimeout(grace);
       this.#open.delete(finish);
@@ -78,4 +107,16 @@ export class OpenFeeds {
     this.#closed = true;
     for (const finish of [...this.#open]) finish();
   }
+}
+
+/** Cuts off who takes nothing for so long. One that only falls behind misses progress (batch-feed.ts) and is kept. */
+function watchReader(out: Writable, readerMs: number): NodeJS.Timeout {
+  let waits = false;
+  out.on('drain', () => {
+    waits = false;
+  });
+  return setInterval(() => {
+    if (waits) out.destroy();
+    waits = out.writableNeedDrain;
+  }, readerMs);
 }

@@ -1,5 +1,6 @@
 import type { RouteOptions } from 'fastify';
 import { type FieldProblem, REQUEST_ERRORS, RequestError, type RequestErrorCode } from '../core/errors.ts';
+import { ANYONE } from './plugins/access.ts';
 import { FAILED_STATUS, PROBLEM_TYPE, problemHeaders, problemOf, statusOf } from './problem.ts';
 import { reference } from './schemas/component.ts';
 import { ProblemSchema } from './schemas/problem.ts';
@@ -12,11 +13,14 @@ const OF_BODIES: readonly RequestErrorCode[] = [
   'invalid_request',
 ];
 
+const OF_GUARDED: readonly RequestErrorCode[] = ['unauthenticated', 'account_suspended', 'rate_limited'];
+
 /** Every error that a route may answer: its own, and those that follow from what it declares. */
 export function errorsOf(route: Pick<RouteOptions, 'config' | 'schema' | 'method'>): RequestErrorCode[] {
   const { permission, errors = [], idempotencyKey } = route.config ?? {};
   const codes = new Set<RequestErrorCode>(errors);
-  if (permission) for (const code of ['unauthenticated', 'forbidden'] as const) codes.add(code);
+  if (permission) for (const code of OF_GUARDED) codes.add(code);
+  if (permission && permission !== ANYONE) codes.add('forbidden');
   if (idempotencyKey === 'kept') codes.add('idempotency_key_reused');
   // A body is read, and refused where there is none to be, with every other method.
   if (route.method !== 'GET' && route.method !== 'HEAD') for (const code of OF_BODIES) codes.add(code);

@@ -1,6 +1,7 @@
-import { adminKeyAuthenticator } from '../engine/authenticate.ts';
+import { openAuthenticator } from '../engine/authenticate.ts';
 import type { Services } from '../services.ts';
 import { buildApi } from './app.ts';
+import type { EdgeSettings } from './edge-settings.ts';
 
 /**
  * Serves the API.
@@ -8,10 +9,14 @@ import { buildApi } from './app.ts';
  */
 export async function serveApi(
   services: Services,
-  options: { adminKey: string; host: string; port: number },
+  options: { adminKey: string | undefined; host: string; port: number; edge?: Partial<EdgeSettings> },
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const authenticator = adminKeyAuthenticator({ key: options.adminKey, accountId: services.accountId });
-  const app = await buildApi({ ...services, authenticator });
+  const authenticator = openAuthenticator({
+    ...services,
+    adminKey: options.adminKey,
+    limits: services.settings.accountLimits,
+  });
+  const app = await buildApi({ ...services, authenticator, edge: options.edge ?? {} });
   try {
     const url = await app.listen({ host: options.host, port: options.port });
     return { url, close: () => app.close() };

@@ -16,6 +16,7 @@ const NOT_FOR_THE_DEMO = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
   'SHEAF_ADMIN_KEY',
+  'SHEAF_ADMIN_PASSWORD',
 ];
 
 /** Starts everything on a new temporary directory and a free port: no run of the demo meets another. */

@@ -114,12 +114,13 @@ async function stayUp(
   batch: string,
   { paint, interrupted }: Pick<Demo, 'paint' | 'interrupted'>,
 ): Promise<void> {
-  const { url, adminKey, dataDirectory } = running;
+  const { url, adminKey, adminPassword, dataDirectory } = running;
   const lines = [
     `  ${paint.bold('Still up, until Ctrl-C')}`,
     `  API    ${url}`,
     `  docs   ${url}/docs`,
     `  key    ${adminKey}`,
+    ...(adminPassword === null ? [] : [`  user   admin, with the password ${adminPassword}`]),
     `  data   ${dataDirectory}`,
     `  again  SHEAF_DATA_DIR=${dataDirectory} npm start`,
     '',

@@ -1,25 +1,40 @@
 import { UsageError } from './demo-arguments.ts';
 import { newOperation } from './new-operation.ts';
+import { rotateTokenKeys } from './rotate-token-keys.ts';
+import { setPassword } from './set-password.ts';
 
 const HELP = `Usage:
   npx sheaf new-operation NAME [--directory DIR]
       writes a file with an operation to begin with; DIR is ./operations if left out
+  npx sheaf set-password USER [--account ACCOUNT]
+      asks for a new password, or takes the one that is piped in; ends the user's sessions. ACCOUNT is
+      default if left out
+  npx sheaf rotate-token-keys
+      makes every token void that anybody has; those who have signed in get others
 
   npm start                everything on this machine, until it is stopped
   npm run demo             a sample of 100,000 records, from the upload to the results
+
+The database is the one of DATABASE_URL, or of the npm start that runs on SHEAF_DATA_DIR.
 `;
 
+/** Each answers what was done. */
+const COMMANDS: Record<string, (args: readonly string[]) => Promise<string>> = {
+  'new-operation': newOperation,
+  'set-password': setPassword,
+  'rotate-token-keys': rotateTokenKeys,
+};
+
 /** The exit code: 0 done, 1 it could not be done, 2 called wrongly. */
-async function main([command, ...args]: readonly string[]): Promise<number> {
+async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
-    if (command === undefined || command === 'help' || command === '--help' || command === '-h') {
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
       process.stdout.write(HELP);
       return 0;
     }
-    if (command !== 'new-operation') {
-      throw new UsageError(`there is no command ${JSON.stringify(command)}`);
-    }
-    process.stdout.write(await newOperation(args));
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
+    process.stdout.write(await command(args));
     return 0;
   } catch (error) {
     const wrong = error instanceof UsageError;

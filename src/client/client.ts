@@ -1,5 +1,9 @@
+import type { Static } from 'typebox';
+import type { PasswordChangeSchema, SignedInView, SignInRequestSchema } from '../api/schemas/auth.ts';
 import type { Batch } from '../api/schemas/batch.ts';
+import type { BatchDeletion, BatchPatch } from '../api/schemas/batch-change.ts';
 import type { BatchRequest } from '../api/schemas/batch-request.ts';
+import type { Me } from '../api/schemas/me.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
 import type { ResultFiles } from '../api/schemas/results.ts';
 import type {
@@ -10,24 +14,23 @@ import type {
   UploadTicket,
 } from '../api/schemas/upload.ts';
 import type { TERMINAL_STATUSES } from '../core/batch.ts';
+import { Admin } from './admin.ts';
+import { ApiKeys } from './api-keys.ts';
 import { type Downloadable, type DownloadOptions, downloadFile } from './download-file.ts';
+import { type ListOptions, listItems } from './list-items.ts';
 import { type FileSource, putFile } from './put-file.ts';
 import { putParts } from './put-parts.ts';
 import { pause } from './retry.ts';
-import { type Answer, Connection, type ConnectionOptions } from './send.ts';
+import { Roles } from './roles.ts';
+import { type Answer, Connection, type ConnectionOptions, tokensOf } from './send.ts';
 import type { PutOptions } from './send-bytes.ts';
+import { SESSION_OVER } from './session.ts';
+import { SheafError } from './sheaf-error.ts';
 import { completionPath, type UploadFileOptions, uploadFile, uploadPath } from './upload-file.ts';
+import { Users } from './users.ts';
 
-interface Page<T> {
-  items: T[];
-  next_cursor: string | null;
-}
-
-export interface ListOptions {
-  /** Batches asked for at once, 100 at most. */
-  limit?: number;
-  signal?: AbortSignal;
-}
+export type Credentials = Static<typeof SignInRequestSchema>;
+export type PasswordChange = Static<typeof PasswordChangeSchema>;
 
 export interface FollowOptions {
   signal?: AbortSignal;
@@ -53,16 +56,55 @@ const DEFAULT_INTERVAL_MS = 1000;
 const SHORTEST_INTERVAL_MS = 100;
 
 /**
- * The API from TypeScript. Refusals and troubles are thrown as `SheafError`. GETs and downloads are tried again a few
+ * The API from TypeScript, with an API key or as a user who signs in. Refusals and troubles are thrown as `SheafError`. GETs and downloads are tried again a few
  * times, POSTs never: whether one that got no answer was carried out is not known. An abort is thrown as the reason of
  * its signal.
  */
 export class SheafClient {
+  readonly users: Users;
+  readonly roles: Roles;
+  readonly apiKeys: ApiKeys;
+  readonly admin: Admin;
   readonly #connection: Connection;
 
   /** @throws {TypeError} when `baseUrl` is not a URL */
   constructor(options: ConnectionOptions) {
     this.#connection = new Connection(options);
+    this.users = new Users(this.#connection);
+    this.roles = new Roles(this.#connection);
+    this.apiKeys = new ApiKeys(this.#connection);
+    this.admin = new Admin(this.#connection);
+  }
+
+  /**
+   * From here on everything is done as this user, in the place of the API key or of whoever was signed in. Tokens are
+   * exchanged by themselves when they expire; a program that is to stay signed in over a restart keeps what `onTokens` is
+   * told of.
+   */
+  async signIn(credentials: Credentials, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#connection.postOpenly<SignedInView>('/auth/token', credentials, signal);
+    await this.#connection.begin(tokensOf(answer));
+  }
+
+  /** Ends the session, wherever its tokens are. May be repeated. */
+  async signOut(signal?: AbortSignal): Promise<void> {
+    if (!this.#connection.signedIn) return;
+    try {
+      await this.#connection.postAgain('/auth/sign-out', undefined, signal);
+    } catch (error) {
+      if (!(error instanceof SheafError) || error.code !== SESSION_OVER) throw error;
+    }
+    await this.#connection.end();
+  }
+
+  /** Who calls, and what they may do. */
+  async me(signal?: AbortSignal): Promise<Me> {
+    return (await this.#connection.get<Me>('/me', signal)).body;
+  }
+
+  /** Of whoever has signed in, whose other sessions end. */
+  async changePassword(change: PasswordChange, signal?: AbortSignal): Promise<void> {
+    await this.#connection.post('/me/password', change, signal);
   }
 
   /** Makes a place for a file; a stated size and hash are bound into the signature of its URL. */
@@ -114,8 +156,18 @@ export class SheafClient {
   }
 
   /** All batches, newest first; pages are asked for as they are needed. */
-  async *listBatches(options: ListOptions = {}): AsyncGenerator<Batch> {
-    yield* this.#items('/batches', { limit: PAGE, ...options });
+  listBatches(options: ListOptions = {}): AsyncGenerator<Batch> {
+    return listItems(this.#connection, '/batches', { limit: PAGE, ...options });
+  }
+
+  /** Cancels a batch, resumes one that failed, or gives it other metadata. */
+  async changeBatch(batch: string, change: BatchPatch, signal?: AbortSignal): Promise<Batch> {
+    return await this.#connection.patch(`/batches/${encodeURIComponent(batch)}`, change, signal);
+  }
+
+  /** May be repeated; the batch goes as soon as it can. */
+  async deleteBatch(batch: string, signal?: AbortSignal): Promise<BatchDeletion> {
+    return await this.#connection.delete(`/batches/${encodeURIComponent(batch)}`, signal);
   }
 
   /** The result files with their presigned URLs. @throws {SheafError} `results_not_ready` before they are written */
@@ -132,7 +184,7 @@ export class SheafClient {
   async getOperations(signal?: AbortSignal): Promise<OperationView[]> {
     const operations: OperationView[] = [];
     const options = signal === undefined ? {} : { signal };
-    for await (const operation of this.#items<OperationView>('/operations', options))
+    for await (const operation of listItems<OperationView>(this.#connection, '/operations', options))
       operations.push(operation);
     return operations;
   }
@@ -173,18 +225,5 @@ export class SheafClient {
 
   async #lookAt(batch: string, signal?: AbortSignal): Promise<Answer<Batch>> {
     return await this.#connection.get(`/batches/${encodeURIComponent(batch)}`, signal);
-  }
-
-  async *#items<T>(path: string, options: ListOptions): AsyncGenerator<T> {
-    let cursor: string | null = null;
-    do {
-      const query = new URLSearchParams();
-      if (options.limit !== undefined) query.set('limit', String(options.limit));
-      if (cursor !== null) query.set('cursor', cursor);
-      const url = query.size === 0 ? path : `${path}?${query}`;
-      const { body }: Answer<Page<T>> = await this.#connection.get(url, options.signal);
-      yield* body.items;
-      cursor = body.next_cursor;
-    } while (cursor !== null);
   }
 }

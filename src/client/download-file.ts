@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { ResultFiles } from '../api/schemas/results.ts';
+import { unreachable } from './exchange.ts';
 import { retrying } from './retry.ts';
-import { type Connection, unreachable } from './send.ts';
+import type { Connection } from './send.ts';
 import { SheafError, storeProblem } from './sheaf-error.ts';
 
 export interface DownloadOptions {

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
-import { unreachable } from './send.ts';
+import { unreachable } from './exchange.ts';
 import { SheafError, storeProblem } from './sheaf-error.ts';
 
 export interface PutOptions {

@@ -30,4 +30,6 @@ export interface ChunkLimits {
   /** A record longer than this is not read into memory: it gets a chunk with a fault. */
   recordBytes: number;
   cellBytes: number;
+  /** Of the whole file; without it as many as there are. */
+  fileRecords?: number;
 }

@@ -24,7 +24,8 @@ export function parseDecimal(text: string): number | 'inexact' | null {
 
 /** Without a regular expression for the zeros at the end: it takes 20 minutes for a cell of 1 MiB of zeros. */
 function significantDigits(text: string): number {
-  const digits = text.replace(/[eE].*$/, '').replace(/[+\-.]/g, '');
+  const [mantissa = ''] = text.split(/[eE]/, 1);
+  const digits = mantissa.replace(/[+\-.]/g, '');
   const first = digits.search(/[1-9]/);
   if (first === -1) return 0;
   let end = digits.length;

@@ -1,3 +1,4 @@
+import { limitsOf } from '../core/account-limits.ts';
 import type { FileFault } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
 import type { Operation, OperationRegistry } from '../core/operation.ts';
@@ -25,8 +26,8 @@ export function operationOf(
 /** How the file of a batch is to be read: what the client says of it, what its header may name, and the limits. */
 export function readingOptions(
   operation: Operation,
-  claim: Pick<BatchClaim, 'format' | 'mapping' | 'customId'>,
-  { chunk, recordBytes, cellBytes }: EngineSettings,
+  claim: Pick<BatchClaim, 'format' | 'mapping' | 'customId' | 'accountLimits'>,
+  { chunk, recordBytes, cellBytes, accountLimits }: EngineSettings,
 ): ReadingOptions {
   const fields = leafFields(operation.input).map(({ name }) => name);
   const ids = claim.customId === null ? [] : [claim.customId];
@@ -36,6 +37,7 @@ export function readingOptions(
       bytes: chunk.bytes,
       recordBytes,
       cellBytes,
+      fileRecords: limitsOf(accountLimits, claim.accountLimits).records,
     },
     format: claim.format,
     known: new Set([...fields, ...Object.keys(claim.mapping), ...ids]),

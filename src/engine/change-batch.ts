@@ -24,8 +24,8 @@ export interface ChangeBatch {
  * Cancels a batch, resumes one that failed, or changes its metadata. From the moment that a cancel is answered no
  * chunk of the batch can settle any more, and no handler call begins later than its worker's next renewal of leases.
  * @returns the batch afterwards
- * @throws {RequestError} invalid_request, batch_not_found, not_cancellable, not_resumable, upload_used, upload_in_use,
- *   upload_expired
+ * @throws {RequestError} invalid_request, batch_not_found, not_cancellable, not_resumable, forbidden, too_many_batches,
+ *   upload_used, upload_in_use, upload_expired
  */
 export async function changeBatch(
   engine: ChangeBatch,
@@ -42,11 +42,12 @@ export async function changeBatch(
   }
   const change: BatchChange = {
     ...(status !== undefined && { status }),
+    ...(status === 'resume' && { statements: caller.statements }),
     ...(metadata !== undefined && { metadata }),
     ...(stopAfter !== undefined && { stopAfter: stopAfter === null ? null : stopAfterOf(stopAfter) }),
   };
-  wake(engine, batchId, await engine.batches.change(caller.accountId, batchId, change));
-  const batch = await engine.batches.find(caller.accountId, batchId);
+  wake(engine, batchId, await engine.batches.change(batchId, change));
+  const batch = await engine.batches.find(batchId);
   if (batch === null) throw new RequestError('batch_not_found', 'the batch was deleted meanwhile');
   return batch;
 }

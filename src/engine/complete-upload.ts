@@ -9,12 +9,10 @@ import {
   UploadGone,
 } from './ports/object-store.ts';
 import type { Upload, UploadStore } from './ports/request-stores.ts';
-import type { EngineSettings } from './settings.ts';
 
 export interface CompleteUpload {
   uploads: Pick<UploadStore, 'find' | 'completed'>;
   objects: Pick<ObjectStore, 'listParts' | 'completeMultipart' | 'head' | 'remove'>;
-  settings: Pick<EngineSettings, 'fileBytes'>;
 }
 
 /**
@@ -29,15 +27,19 @@ export async function completeUpload(
   handler: string,
   parts: readonly UploadedPart[],
 ): Promise<ObjectHead> {
-  const upload = await usableUpload(engine, caller, handler);
-  const object = await joinParts(engine, upload, parts);
-  if (object !== null) checkLength(object.bytes, engine.settings);
-  if (object !== null && (upload.multipartId === null || (await engine.uploads.completed(upload.id)))) {
+  const upload = await usableUpload(engine, handler);
+  const most = caller.limits.fileBytes;
+  const object = await joinParts(engine, upload, parts, most);
+  if (object !== null) checkLength(object.bytes, most);
+  if (
+    object !== null &&
+    (upload.multipartId === null || (await engine.uploads.completed(upload.id, object.bytes)))
+  ) {
     return object;
   }
   // Taken back or expired while the store was busy; then nobody else removes what has come of it.
   if (object !== null) await engine.objects.remove(upload.objectKey);
-  const now = await usableUpload(engine, caller, handler);
+  const now = await usableUpload(engine, handler);
   if (now.usedBy !== null) {
     throw new RequestError('upload_used', `batch ${now.usedBy} has used this upload up; make a new one`);
   }
@@ -45,12 +47,8 @@ export async function completeUpload(
 }
 
 /** @throws {RequestError} handler_not_found, upload_not_multipart, upload_invalidated, upload_expired */
-async function usableUpload(
-  { uploads }: Pick<CompleteUpload, 'uploads'>,
-  caller: Caller,
-  handler: string,
-): Promise<Upload> {
-  const upload = await uploads.find(caller.accountId, handler);
+async function usableUpload({ uploads }: Pick<CompleteUpload, 'uploads'>, handler: string): Promise<Upload> {
+  const upload = await uploads.find(handler);
   if (upload === null) throw new RequestError('handler_not_found', `there is no upload ${handler}`);
   if (upload.partCount === null) {
     throw new RequestError('upload_not_multipart', 'it takes a single PUT: there is nothing to complete');
@@ -66,16 +64,17 @@ async function usableUpload(
 
 /** `null`: the store has neither the parts nor the object. */
 async function joinParts(
-  { objects, settings }: CompleteUpload,
+  { objects }: CompleteUpload,
   { objectKey, multipartId, ...upload }: Upload,
   parts: readonly UploadedPart[],
+  mostBytes: number,
 ): Promise<ObjectHead | null> {
   if (multipartId === null) return await objects.head(objectKey);
   try {
     const stored = await objects.listParts(objectKey, multipartId);
     checkLength(
       stored.reduce((sum, part) => sum + part.bytes, 0),
-      settings,
+      mostBytes,
     );
     const checked = checkParts(upload, parts, stored);
     return await objects.completeMultipart(objectKey, multipartId, checked);
@@ -88,7 +87,7 @@ async function joinParts(
 }
 
 /** @throws {RequestError} file_too_large */
-function checkLength(bytes: number, { fileBytes }: Pick<EngineSettings, 'fileBytes'>): void {
-  if (bytes <= fileBytes) return;
-  throw new RequestError('file_too_large', `the file has ${bytes} bytes; at most ${fileBytes} are taken`);
+function checkLength(bytes: number, most: number): void {
+  if (bytes <= most) return;
+  throw new RequestError('file_too_large', `the file has ${bytes} bytes; at most ${most} are taken`);
 }

@@ -6,7 +6,7 @@ import type { ReadingOptions } from '../formats/conversion.ts';
 import { type ConversionSource, type ConvertedFile, convertFile } from '../formats/convert/convert-file.ts';
 import type { OpenScratch } from '../formats/scratch.ts';
 import { bindInput, operationOf, readingOptions } from './bind-input.ts';
-import { convertedKey } from './keys.ts';
+import { batchPrefix, convertedKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import { ObjectGone, type ObjectStore } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
@@ -36,6 +36,7 @@ export async function convertInput(engine: ConvertInput, claim: BatchClaim, leas
     inputKey: convertedKey(claim.batchId, claim.lease),
     chunks: outcome.chunks,
     total: outcome.records,
+    storedBytes: await engine.objects.bytesOf(batchPrefix(claim.batchId), { signal: lease.signal }),
     ...bindInput(operation, claim, outcome),
   });
 }

@@ -23,7 +23,7 @@ export interface MadeMultipartUpload {
  * Makes a place for a file that comes in parts, and a presigned PUT for each of them. The row is written first: should
  * the process die before it knows the parts' upload in the store, the row still leads the sweep there.
  * @param keep with which answer the request is kept, should it come again
- * @throws {RequestError} invalid_request when size and parts do not go together @throws {KeyTaken}
+ * @throws {RequestError} invalid_request when size and parts do not go together, storage_full @throws {KeyTaken}
  */
 export async function createMultipartUpload(
   { uploads, objects, settings }: CreateUpload,
@@ -32,7 +32,7 @@ export async function createMultipartUpload(
   keep?: KeepAnswer<MadeMultipartUpload>,
 ): Promise<MadeMultipartUpload> {
   const { parts, size, content_type: contentType } = request;
-  checkSize(settings, size);
+  checkSize(caller, size);
   const partBytes = size === undefined ? null : bytesOfParts(size, parts);
   const { id, objectKey, ...upload } = newUpload(settings, caller, request);
   await uploads.create({ id, objectKey, ...upload, partCount: parts, urlExpiresAt: Date.now() });

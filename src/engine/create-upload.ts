@@ -30,7 +30,7 @@ export interface MadeUpload {
 /**
  * Makes a place for a file and the presigned request that fills it; the bytes never pass through the API.
  * @param keep with which answer the request is kept, should it come again
- * @throws {RequestError} invalid_request when the stated size is over a limit @throws {KeyTaken}
+ * @throws {RequestError} invalid_request when the stated size is over a limit, storage_full @throws {KeyTaken}
  */
 export async function createUpload(
   { uploads, objects, settings }: CreateUpload,
@@ -38,7 +38,7 @@ export async function createUpload(
   request: UploadRequest,
   keep?: KeepAnswer<MadeUpload>,
 ): Promise<MadeUpload> {
-  checkSize(settings, request.size);
+  checkSize(caller, request.size);
   if (request.size !== undefined && request.size > LARGEST_PUT) {
     const message = `is more than a single PUT takes, which is ${LARGEST_PUT} bytes: ask for parts`;
     throw invalidRequest({ pointer: '/size', code: 'too_large', message });
@@ -55,12 +55,12 @@ export async function createUpload(
 }
 
 /** @throws {RequestError} invalid_request */
-export function checkSize(settings: EngineSettings, size: number | undefined): void {
-  if (size === undefined || size <= settings.fileBytes) return;
+export function checkSize({ limits }: Caller, size: number | undefined): void {
+  if (size === undefined || size <= limits.fileBytes) return;
   const problem: FieldProblem = {
     pointer: '/size',
     code: 'too_large',
-    message: `must be at most ${settings.fileBytes} bytes`,
+    message: `must be at most ${limits.fileBytes} bytes`,
   };
   throw invalidRequest(problem);
 }
@@ -74,7 +74,6 @@ export function newUpload(
   const id = uuidv7();
   return {
     id,
-    accountId: caller.accountId,
     objectKey: uploadKey(caller.accountId, id),
     ...(request.filename !== undefined && { filename: request.filename }),
     ...(request.content_type !== undefined && { contentType: request.content_type }),

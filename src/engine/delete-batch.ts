@@ -1,4 +1,3 @@
-import type { Caller } from '../core/access.ts';
 import type { BatchStatus } from '../core/batch.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import { wake } from './wake.ts';
@@ -9,12 +8,8 @@ import { wake } from './wake.ts';
  * @returns the status after the request
  * @throws {RequestError} batch_not_found
  */
-export async function deleteBatch(
-  engine: ChangeBatch,
-  caller: Caller,
-  batchId: string,
-): Promise<{ status: BatchStatus }> {
-  const { status, waiting } = await engine.batches.requestDeletion(caller.accountId, batchId);
+export async function deleteBatch(engine: ChangeBatch, batchId: string): Promise<{ status: BatchStatus }> {
+  const { status, waiting } = await engine.batches.requestDeletion(batchId);
   wake(engine, batchId, waiting);
   return { status };
 }

@@ -1,13 +1,15 @@
-import { OUTSIDE_TIMEOUT_SECONDS, type Rate } from '../core/limits.ts';
+import { OUTSIDE_TIMEOUT_SECONDS } from '../core/limits.ts';
 import type { Operation, OutsideOperation, TransactionOperation } from '../core/operation.ts';
+import { AccountRates } from './limits/account-rates.ts';
 import { EmptyRates } from './limits/empty-rates.ts';
-import { limitedAs, rateKey } from './limits/keys.ts';
+import { type KeyedRate, limitedAs, namedRate } from './limits/keys.ts';
 import { comeBackSeconds, OutsidePass, PATIENCE_MS } from './limits/outside-pass.ts';
 import type { Pass } from './limits/pass.ts';
 import { RateStock } from './limits/rate-stock.ts';
 import { SharedParts } from './limits/shared-parts.ts';
 import { TargetWatch, type TargetWatchParts } from './limits/target-watch.ts';
 import { TransactionPass } from './limits/transaction-pass.ts';
+import type { AccountStore } from './ports/admin-store.ts';
 
 export type { Pass } from './limits/pass.ts';
 
@@ -20,20 +22,26 @@ const BRIEFLY_MS = 250;
 /** Calls at once that one chunk makes at the most: more chunks make more of them. */
 const MOST_CALLS = 256;
 
+export interface GateParts extends TargetWatchParts {
+  accounts: Pick<AccountStore, 'limitSettings'>;
+}
+
 /**
  * Keeps the limits of operations, together with the gates of all other processes. An operation in transactions without
  * `concurrency` and `rate` costs no statement; one with outside effects costs one a chunk and a few a second for all,
  * since whatever its target asks for holds for everybody who calls it.
  */
 export class Gate {
-  readonly #parts: TargetWatchParts;
+  readonly #parts: GateParts;
+  readonly #accountRates: AccountRates;
   readonly #watch: TargetWatch;
   readonly #stocks = new SharedParts<RateStock>();
   readonly #emptyRates = new EmptyRates();
   readonly #passes = new Set<Pass>();
 
-  constructor(parts: TargetWatchParts) {
+  constructor(parts: GateParts) {
     this.#parts = parts;
+    this.#accountRates = new AccountRates(parts.accounts);
     this.#watch = new TargetWatch(parts);
   }
 
@@ -47,10 +55,10 @@ export class Gate {
     signal: AbortSignal,
     options: { rateTaken?: boolean } = {},
   ): Promise<Pass | { waitSeconds: number }> {
-    const limits = options.rateTaken ? { ...operation.limits, rate: undefined } : operation.limits;
+    const rates = options.rateTaken ? [] : await this.#accountRates.of(operation, accountId);
     return operation.effects === 'outside'
-      ? await this.#enterOutside({ ...operation, limits }, accountId, signal)
-      : await this.#enterTransaction({ ...operation, limits }, accountId, signal);
+      ? await this.#enterOutside(operation, rates, signal)
+      : await this.#enterTransaction(operation, rates, signal);
   }
 
   /** Gives everything back. */
@@ -60,20 +68,19 @@ export class Gate {
 
   async #enterTransaction(
     operation: TransactionOperation,
-    accountId: string,
+    rates: readonly KeyedRate[],
     signal: AbortSignal,
   ): Promise<Pass | { waitSeconds: number }> {
-    const { concurrency, rate } = operation.limits;
+    const { concurrency } = operation.limits;
     const { limits } = this.#parts;
-    const kept = rate === undefined ? null : { key: rateKey(operation, rate, accountId), rate };
-    const waitSeconds = kept === null ? 0 : this.#emptyRates.waitSeconds(kept.key);
+    const waitSeconds = Math.max(0, ...rates.map((rate) => this.#emptyRates.waitSeconds(namedRate(rate))));
     if (waitSeconds > 0) return { waitSeconds };
     const slot =
       concurrency === undefined
         ? null
         : this.#watch.openShare(limitedAs(operation), { of: concurrency, most: 1 });
     const emptyRates = this.#emptyRates;
-    const pass: Pass = new TransactionPass({ limits, emptyRates, rate: kept }, async () => {
+    const pass: Pass = new TransactionPass({ limits, emptyRates, rates }, async () => {
       this.#passes.delete(pass);
       if (slot !== null) await this.#watch.closeShare(slot);
     });
@@ -85,21 +92,21 @@ export class Gate {
 
   async #enterOutside(
     operation: OutsideOperation,
-    accountId: string,
+    rates: readonly KeyedRate[],
     signal: AbortSignal,
   ): Promise<Pass | { waitSeconds: number }> {
-    const { concurrency, rate, breaker, timeoutSeconds = OUTSIDE_TIMEOUT_SECONDS } = operation.limits;
+    const { concurrency, breaker, timeoutSeconds = OUTSIDE_TIMEOUT_SECONDS } = operation.limits;
     const name = limitedAs(operation);
     const target = this.#watch.open(name);
     const slots =
       concurrency === undefined
         ? null
         : this.#watch.openShare(name, { of: concurrency, most: Math.min(concurrency, MOST_CALLS) });
-    const stock = rate === undefined ? null : this.#openStock(rateKey(operation, rate, accountId), rate);
+    const stocks = rates.map((rate) => this.#openStock(rate));
     const limits = { target, slots, breaker, timeoutSeconds, unlimitedCalls: DEFAULT_CALLS };
-    const pass: Pass = new OutsidePass({ ...limits, rate: stock }, async () => {
+    const pass: Pass = new OutsidePass({ ...limits, rates: stocks }, async () => {
       this.#passes.delete(pass);
-      if (stock !== null) this.#stocks.leave(stock.key);
+      for (const rate of rates) this.#stocks.leave(namedRate(rate));
       if (slots !== null) await this.#watch.closeShare(slots);
       await this.#watch.close(target);
     });
@@ -114,8 +121,8 @@ export class Gate {
     });
   }
 
-  #openStock(key: string, rate: Rate): RateStock {
-    return this.#stocks.take(key, () => new RateStock(this.#parts.limits, key, rate));
+  #openStock({ key, rate }: KeyedRate): RateStock {
+    return this.#stocks.take(namedRate({ key, rate }), () => new RateStock(this.#parts.limits, key, rate));
   }
 
   /** @param wait answers 0 when the pass may begin, else the seconds after which to come back */

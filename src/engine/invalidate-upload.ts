@@ -1,4 +1,3 @@
-import type { Caller } from '../core/access.ts';
 import type { Log } from '../core/log.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { UploadStore } from './ports/request-stores.ts';
@@ -19,10 +18,9 @@ const PATIENCE_MS = 5_000;
  */
 export async function invalidateUpload(
   { uploads, objects, log }: InvalidateUpload,
-  caller: Caller,
   handler: string,
 ): Promise<void> {
-  const { objectKey, multipartId } = await uploads.invalidate(caller.accountId, handler);
+  const { objectKey, multipartId } = await uploads.invalidate(handler);
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     if (multipartId !== null) await objects.abortMultipart(objectKey, multipartId, signal);

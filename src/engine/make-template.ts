@@ -81,14 +81,14 @@ async function tableOf(
 /** What the operation fills in; `null`: nothing. It is data of the account, which not everybody may see. */
 async function filledRecords(
   engine: MakeTemplate,
-  { accountId, user, statements }: Caller,
+  { user, statements }: Caller,
   { name, template }: Operation,
   { isAsked, parameters }: Told,
 ): Promise<readonly unknown[] | null> {
   const fill = template?.fill;
   if (fill === undefined) return null;
   if (isAllowed(statements, name)) {
-    return await engine.reads.read((sql) => fill(parameters, { accountId, sql }));
+    return await engine.reads.read((context) => fill(parameters, context));
   }
   if (!isAsked) return null;
   const what = 'the template would be filled in with data of the account';

@@ -2,7 +2,7 @@ import { NO_FAILURES } from '../core/tally.ts';
 import type { BatchRow, NewBatch } from './ports/request-stores.ts';
 
 /** What the store adds when it writes a batch in `new`. */
-export type CreatedBatch = Pick<BatchRow, 'statuses' | 'createdAt' | 'filename'>;
+export type CreatedBatch = Pick<BatchRow, 'accountId' | 'statuses' | 'createdAt' | 'filename'>;
 
 /** A batch as it was just written, without a second look that could fail after the commit. */
 export function newBatchRow(batch: NewBatch, created: CreatedBatch): BatchRow {

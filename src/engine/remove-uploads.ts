@@ -1,10 +1,11 @@
 import { RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { RemovableUpload, UploadStore } from './ports/request-stores.ts';
+import type { RemovableUpload } from './ports/request-stores.ts';
+import type { UploadSweep } from './ports/sweep-stores.ts';
 
 export interface RemoveUploads {
-  uploads: Pick<UploadStore, 'toRemove' | 'removed'>;
+  uploads: Pick<UploadSweep, 'toRemove' | 'removed'>;
   objects: Pick<ObjectStore, 'abortMultipart' | 'removeAll'>;
   log: Log;
 }

@@ -1,5 +1,6 @@
 import type { TransactionOperation } from '../core/operation.ts';
 import { operationOf } from './bind-input.ts';
+import { checkRights } from './check-rights.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import type { Pass } from './gate.ts';
 import type { HeldLease } from './lease-keeper.ts';
@@ -22,6 +23,7 @@ export async function runChunk(
   lease: HeldLease,
 ): Promise<Pause | null> {
   const operation = operationOf(engine.operations, claim);
+  await checkRights(engine, claim);
   if (operation.effects === 'outside') {
     const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
     return await runOutside(engine, session, claim, lease, operation, checked);

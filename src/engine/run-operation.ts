@@ -70,20 +70,20 @@ export async function runOperation(
     operation.effects === 'outside'
       ? (attempt) => tryOutside(engine, operation, { record, context, attempt })
       : () => tryInTransaction(engine, operation, { record, context, keep });
+  if (operation.effects === 'outside') await engine.calls.note(operation.name);
   const output = await untilSettled(operation, tryOnce);
-  if (operation.effects === 'outside' && keep !== undefined) await keepLater(engine, caller, keep, output);
+  if (operation.effects === 'outside' && keep !== undefined) await keepLater(engine, keep, output);
   return output;
 }
 
 /** What is done outside is done: its answer is kept afterwards. Where that fails, the key makes a repeat harmless. */
 async function keepLater(
   { calls, log }: RunOperation,
-  caller: Caller,
   keep: KeepAnswer<unknown>,
   output: unknown,
 ): Promise<void> {
   try {
-    await calls.run(caller, keep, async () => output);
+    await calls.keep(keep, output);
   } catch (error) {
     if (error instanceof KeyTaken) throw error;
     log.warn({ err: error }, 'the answer of a call could not be kept');

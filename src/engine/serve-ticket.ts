@@ -49,16 +49,23 @@ export interface ServeTicket
 export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<void> {
   let step: { stage: Stage; batchId?: string } = { stage };
   while (!engine.stopping()) {
-    const followUp = await serveStep(engine, step.stage, step.batchId);
-    if (followUp === null) return;
+    const served = await serveStep(engine, step.stage, step.batchId);
+    if (served === null) return;
+    const { batchId, followUp } = served;
     const [only] = followUp;
-    const alone = followUp.length === 1 && only?.tickets === 1;
+    const alone = followUp.length === 1 && only?.tickets === 1 && only.batchId === batchId;
     if (!alone || only.stage === step.stage || engine.stopping()) {
       await engine.queue.enqueue(ticketsFor(followUp));
       return;
     }
     step = only;
   }
+}
+
+/** What was worked on, and the work that came of it. */
+interface Served {
+  batchId: string;
+  followUp: WorkWaiting[];
 }
 
 /** What takes seconds, whatever is done with it. */
@@ -72,7 +79,7 @@ async function serveBatch(
   engine: ServeTicket,
   stage: BatchStage,
   batchId: string | undefined,
-): Promise<WorkWaiting[] | null> {
+): Promise<Served | null> {
   const room = batchId === undefined && !engine.longStages.has(stage);
   // Taken before the claim, so that two at once do not both find it free.
   if (room) engine.longStages.add(stage);
@@ -89,10 +96,11 @@ async function serveBatch(
   const claimed = claim;
   const lease: LeaseRef = { kind: 'batch', batchId: claimed.batchId, lease: claimed.lease };
   try {
-    return await underLease(engine, claimed, lease, async (held) => {
+    const followUp = await underLease(engine, claimed, lease, async (held) => {
       await ON_BATCHES[stage](engine, claimed, held);
       return null;
     });
+    return { batchId: claimed.batchId, followUp };
   } finally {
     if (room && claimed.upload.bytes > SHORT_BYTES) engine.longStages.delete(stage);
   }
@@ -105,8 +113,8 @@ const ON_BATCHES = {
   remove: removeBatch,
 };
 
-/** `null`: nothing was claimed. Otherwise the work that came of it. */
-async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<WorkWaiting[] | null> {
+/** `null`: nothing was claimed. */
+async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<Served | null> {
   if (stage !== 'validate' && stage !== 'process' && stage !== 'call') {
     return await serveBatch(engine, stage, batchId);
   }
@@ -120,11 +128,12 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
       number: claim.range.number,
       lease: claim.lease,
     };
-    return await underLease(engine, claim, lease, async (held) => {
+    const followUp = await underLease(engine, claim, lease, async (held) => {
       if (stage !== 'validate') return await runChunk(engine, session, claim, held);
       await validateChunk(engine, session, claim, held);
       return null;
     });
+    return { batchId: claim.batchId, followUp };
   } finally {
     session.release();
   }

@@ -1,9 +1,10 @@
+import type { AccountLimits } from '../core/account-limits.ts';
+
 /** The numbers that the engine works by; `config.ts` names and documents them. */
 export interface EngineSettings {
   chunk: { records: number; bytes: number };
   recordBytes: number;
   cellBytes: number;
-  fileBytes: number;
   /** Of a compressed file, and of a workbook. */
   unpackedBytes: number;
   leaseSeconds: number;
@@ -15,4 +16,6 @@ export interface EngineSettings {
   stepSeconds: number;
   /** After how long a batch that nobody does anything for is failed. */
   stalledSeconds: number;
+  /** What an account may take for which an admin has set nothing else. */
+  accountLimits: AccountLimits;
 }

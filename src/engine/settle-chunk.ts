@@ -15,6 +15,7 @@ import { operationOf } from './bind-input.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import type { Gate } from './gate.ts';
 import type { HeldLease } from './lease-keeper.ts';
+import type { PrincipalStore } from './ports/access-stores.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { ChunkClaim, JournalEntry, ProcessingOutcome } from './ports/work-store.ts';
 import { putPart } from './put-part.ts';
@@ -23,6 +24,8 @@ import type { EngineSettings } from './settings.ts';
 export interface RunChunk {
   operations: OperationRegistry;
   objects: ObjectStore;
+  /** What may be done on whose behalf, at the moment that it is asked. */
+  principals: Pick<PrincipalStore, 'rightsOf'>;
   gate: Gate;
   settings: EngineSettings;
   log: Log;

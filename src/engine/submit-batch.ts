@@ -63,7 +63,7 @@ export interface SubmitBatch {
  * @returns the batch, which is committed in `new`
  * @param keep with which answer the request is kept, should it come again
  * @throws {RequestError} invalid_request, forbidden, handler_not_found, upload_missing, upload_used, upload_in_use,
- *   upload_expired, upload_invalidated, file_too_large
+ *   upload_expired, upload_invalidated, file_too_large, too_many_batches, storage_full
  * @throws {KeyTaken} the same request took effect before
  */
 export async function submitBatch(
@@ -76,13 +76,13 @@ export async function submitBatch(
   if (!isAllowed(caller.statements, operation.name)) {
     throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${operation.name}`);
   }
-  const upload = await engine.uploads.find(caller.accountId, request.handler);
+  const upload = await engine.uploads.find(request.handler);
   if (upload === null) throw new RequestError('handler_not_found', `there is no upload ${request.handler}`);
   if (request.hash !== undefined && upload.hash !== null && request.hash !== upload.hash) {
     const message = `is not the hash that the upload was made with, ${upload.hash}`;
     throw invalidRequest({ pointer: '/hash', code: 'not_allowed', message });
   }
-  const head = await checkUpload(engine, upload);
+  const head = await checkUpload(engine, caller, upload);
 
   const id = uuidv7();
   // Some stores ignore the checksum that the upload's URL was signed with: then the copy finds the difference.
@@ -90,9 +90,7 @@ export async function submitBatch(
   const batch = await engine.batches.create(
     {
       id,
-      accountId: caller.accountId,
       uploadId: upload.id,
-      userName: caller.user,
       operation: operation.name,
       operationVersion: operation.version,
       effects: operation.effects,
@@ -181,7 +179,7 @@ function mappingProblems(operation: Operation, mapping: Record<string, string>):
   return problems;
 }
 
-async function checkUpload(engine: SubmitBatch, upload: Upload): Promise<ObjectHead> {
+async function checkUpload(engine: SubmitBatch, { limits }: Caller, upload: Upload): Promise<ObjectHead> {
   const now = Date.now() / 1000;
   if (upload.invalidatedAt !== null) {
     throw new RequestError('upload_invalidated', 'the upload was taken back; make a new one');
@@ -202,8 +200,8 @@ async function checkUpload(engine: SubmitBatch, upload: Upload): Promise<ObjectH
     }
     throw new RequestError('upload_missing', 'put the file to the URL first, then create the batch');
   }
-  if (head.bytes > engine.settings.fileBytes) {
-    const message = `the file has ${head.bytes} bytes; at most ${engine.settings.fileBytes} are taken`;
+  if (head.bytes > limits.fileBytes) {
+    const message = `the file has ${head.bytes} bytes; at most ${limits.fileBytes} are taken`;
     throw new RequestError('file_too_large', message);
   }
   return head;

@@ -1,13 +1,18 @@
 import { STAGES } from '../core/batch.ts';
 import type { Log } from '../core/log.ts';
+import { type MeasureUploads, measureUploads } from './measure-uploads.ts';
 import type { LimitStore } from './ports/limit-store.ts';
-import type { IdempotencyStore } from './ports/request-stores.ts';
+import type { SessionStore, SignInThrottle } from './ports/session-store.ts';
+import type { AnswerSweep, UploadSweep } from './ports/sweep-stores.ts';
+import type { SigningKeyStore } from './ports/tokens.ts';
 import type { Ticket, WorkQueue } from './ports/work-queue.ts';
 import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
 import { type RemoveUploads, removeUploads } from './remove-uploads.ts';
 import type { EngineSettings } from './settings.ts';
 
-export interface Sweep extends RemoveUploads {
+export interface Sweep {
+  uploads: UploadSweep;
+  objects: RemoveUploads['objects'] & MeasureUploads['objects'];
   work: Pick<
     WorkStore,
     | 'reclaimExpired'
@@ -20,8 +25,11 @@ export interface Sweep extends RemoveUploads {
     | 'startRemovals'
     | 'waitingWork'
   >;
-  idempotency: Pick<IdempotencyStore, 'forgetOld'>;
+  idempotency: AnswerSweep;
   limits: Pick<LimitStore, 'forgetUnused'>;
+  sessions: Pick<SessionStore, 'forgetOld'>;
+  throttle: Pick<SignInThrottle, 'forgetOld'>;
+  signingKeys: Pick<SigningKeyStore, 'forgetOld'>;
   queue: WorkQueue;
   settings: Pick<EngineSettings, 'maxAttempts' | 'stalledSeconds'>;
   log: Log;
@@ -30,7 +38,7 @@ export interface Sweep extends RemoveUploads {
 /** More tickets than this are not written in one sweep; the next one goes on. */
 const MOST_TICKETS = 1000;
 
-/** Old answers that one sweep forgets, and limits of each kind. */
+/** Of each kind of row that one sweep forgets: old answers, limits, sessions and so on. */
 const MOST_FORGOTTEN = 1000;
 
 /**
@@ -46,8 +54,12 @@ export async function sweep(engine: Sweep): Promise<void> {
     'begin removals': () => engine.work.startRemovals(),
     'write tickets': () => topUp(engine),
     'remove uploads': () => removeUploads(engine),
+    'measure uploads': () => measureUploads(engine),
     'forget old answers': () => engine.idempotency.forgetOld(MOST_FORGOTTEN),
     'forget unused limits': () => engine.limits.forgetUnused(MOST_FORGOTTEN),
+    'forget old sessions': () => engine.sessions.forgetOld(MOST_FORGOTTEN),
+    'forget old attempts to sign in': () => engine.throttle.forgetOld(MOST_FORGOTTEN),
+    'forget old signing keys': () => engine.signingKeys.forgetOld(MOST_FORGOTTEN),
   });
 }
 

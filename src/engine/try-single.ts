@@ -37,7 +37,7 @@ export async function tryInTransaction(
   return await underPass(engine.gate, operation, context, async () => {
     for (let tries = 1; ; tries += 1) {
       try {
-        const output = await engine.calls.run(context, keep, async (tx) => {
+        const output = await engine.calls.run(operation.name, keep, async (tx) => {
           const [result] = await applyInTransaction(operation, [record], tx, context);
           if (result!.status === 'succeeded') return result!.output;
           throw new Undone(result!);

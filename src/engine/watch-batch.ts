@@ -6,7 +6,8 @@ import type { BatchRow, BatchStore } from './ports/request-stores.ts';
 export type Watcher = (batch: BatchRow | null) => void;
 
 interface Watched {
-  accountId: string;
+  /** Of the account that the batch is of, whoever of it watches. */
+  batches: Pick<BatchStore, 'look'>;
   id: string;
   watchers: Set<Watcher>;
   /** Statuses that some watcher had seen when it came: a look that shows fewer was begun before, and is out of date. */
@@ -33,24 +34,23 @@ export function isOver(batch: BatchRow): boolean {
  * between two looks, whichever process did the work.
  */
 export class BatchWatches {
-  readonly #batches: Pick<BatchStore, 'look'>;
   readonly #log: Log;
   readonly #intervalMs: number;
   readonly #watched = new Map<string, Watched>();
   #failing = false;
 
-  constructor(engine: { batches: Pick<BatchStore, 'look'>; log: Log }, intervalMs = INTERVAL_MS) {
-    this.#batches = engine.batches;
+  constructor(engine: { log: Log }, intervalMs = INTERVAL_MS) {
     this.#log = engine.log;
     this.#intervalMs = intervalMs;
   }
 
   /**
+   * @param batches where it is looked at: the account’s
    * @param batch as the watcher knows it
    * @returns what to call when it does not want to be told any more
    */
-  watch(batch: BatchRow, watcher: Watcher): () => void {
-    const watched = this.#watched.get(batch.id) ?? this.#begin(batch);
+  watch(batches: Pick<BatchStore, 'look'>, batch: BatchRow, watcher: Watcher): () => void {
+    const watched = this.#watched.get(batch.id) ?? this.#begin(batches, batch.id);
     watched.seen = Math.max(watched.seen, batch.statuses.length);
     watched.watchers.add(watcher);
     return () => {
@@ -59,8 +59,8 @@ export class BatchWatches {
     };
   }
 
-  #begin({ accountId, id }: BatchRow): Watched {
-    const watched: Watched = { accountId, id, watchers: new Set(), seen: 0, timer: undefined };
+  #begin(batches: Pick<BatchStore, 'look'>, id: string): Watched {
+    const watched: Watched = { batches, id, watchers: new Set(), seen: 0, timer: undefined };
     this.#watched.set(id, watched);
     this.#schedule(watched);
     return watched;
@@ -80,7 +80,7 @@ export class BatchWatches {
 
   async #look(watched: Watched): Promise<void> {
     try {
-      const batch = await this.#batches.look(watched.accountId, watched.id);
+      const batch = await watched.batches.look(watched.id);
       if (watched.watchers.size === 0) return;
       this.#works();
       if (batch === null || batch.statuses.length >= watched.seen) {

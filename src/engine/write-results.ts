@@ -4,6 +4,7 @@ import type { OperationRegistry } from '../core/operation.ts';
 import { type FailureSummary, NO_FAILURES } from '../core/tally.ts';
 import { fileContents, ownFormat } from '../formats/results/file-contents.ts';
 import type { OpenScratch } from '../formats/scratch.ts';
+import { batchPrefix } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
@@ -39,7 +40,9 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
   const lease = { ...held, signal: forMany(held.signal) };
   if (claim.total === null) {
     // It was cancelled before its records were counted: there is nothing to tell.
-    await engine.work.finishResults(claim, [], NOTHING_COUNTED, NO_FAILURES);
+    const storedBytes = await engine.objects.bytesOf(batchPrefix(claim.batchId), { signal: lease.signal });
+    const written = { files: [], counts: NOTHING_COUNTED, failures: NO_FAILURES, storedBytes };
+    await engine.work.finishResults(claim, written);
     return;
   }
   await awaitOutcomes(engine.work, claim, lease);
@@ -78,7 +81,9 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
     checkFiles(written, counts, { total: claim.total, nothingProcessed });
     const told = { counts, files: written, omitted: files.omitted };
     const manifest = await putManifest(objects, claim, told, lease.signal);
-    await engine.work.finishResults(claim, [...written, manifest], counts, failures);
+    // All of it, also what earlier leases have left behind.
+    const storedBytes = await objects.bytesOf(batchPrefix(claim.batchId), { signal: lease.signal });
+    await engine.work.finishResults(claim, { files: [...written, manifest], counts, failures, storedBytes });
   } catch (error) {
     await files.abandon(error instanceof Error ? error : new Error(String(error)));
     throw error;

@@ -1,5 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ChunkLimits, ChunkRange, RecordFault } from '../core/chunk.ts';
+import type { FileFault } from '../core/errors.ts';
+import { tooManyRecords } from './too-many-records.ts';
 
 /** Of tables: as many cells as a worker and the result files take at once; one of many columns has fewer records in a chunk. */
 const MOST_CELLS = 1_000_000;
@@ -23,6 +25,8 @@ interface CutRecord {
 export class ChunkCutter {
   readonly chunks: ChunkRange[] = [];
   records = 0;
+  /** Set once a record came that is one too many: it and all that follow are neither counted nor cut. */
+  fault: FileFault | undefined;
   readonly #limits: ChunkLimits;
   #mostRecords: number;
   #piece: Buffer = Buffer.alloc(0);
@@ -54,6 +58,7 @@ export class ChunkCutter {
 
   /** A record of the bytes `[start, end)` ends in this piece. */
   record(start: number, end: number): void {
+    if (this.#isFull(start)) return;
     const size = end - start;
     if (size > this.#limits.recordBytes) {
       this.unreadable(start, end, tooLarge(size, this.#limits.recordBytes));
@@ -67,6 +72,7 @@ export class ChunkCutter {
 
   /** A blank line of the bytes `[start, end)`: the open chunk, if there is one, takes them, unless they are too many. */
   blank(start: number, end: number): void {
+    if (this.fault) return;
     if (end - start > this.#limits.recordBytes) {
       this.#close(this.#end);
     } else if (this.#hash) {
@@ -78,6 +84,7 @@ export class ChunkCutter {
 
   /** A record that cannot be read: it gets a chunk of its own, whose bytes nobody will fetch. */
   unreadable(start: number, end: number, fault: RecordFault): void {
+    if (this.#isFull(start)) return;
     const alone = this.#cut?.alone ?? createHash('sha256');
     alone.update(this.#slice(Math.max(start, this.#base), end));
     this.#close(start);
@@ -92,6 +99,7 @@ export class ChunkCutter {
    * @param rest where the line begins whose end was not seen yet; the end of the piece if there is none
    */
   endPiece(rest: number): void {
+    if (this.fault) return;
     const end = this.#base + this.#piece.length;
     this.#hashUpTo(rest);
     if (rest >= end) return;
@@ -110,6 +118,15 @@ export class ChunkCutter {
 
   get nextRecord(): number {
     return this.records + 1;
+  }
+
+  /** Whether the file has as many records as it may have, and there comes another. */
+  #isFull(start: number): boolean {
+    const most = this.#limits.fileRecords ?? Number.POSITIVE_INFINITY;
+    if (this.records < most) return false;
+    if (this.fault === undefined) this.#close(this.#end);
+    this.fault ??= { ...tooManyRecords(most), offset: start };
+    return true;
   }
 
   /** Makes the record at `start` part of the open chunk, or opens one with it. */

@@ -77,7 +77,7 @@ export class FileIndexer {
 
   #pass(bytes: Buffer): void {
     this.#watch?.push(bytes);
-    this.#indexer?.scan(bytes);
+    if (this.#indexer?.isFull === false) this.#indexer.scan(bytes);
   }
 
   #begin(head: Buffer, atEnd: boolean): void {

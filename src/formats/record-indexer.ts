@@ -22,6 +22,8 @@ export interface RecordIndex {
 export interface RecordIndexer {
   /** Takes the next bytes, as many as there are. They may be overwritten afterwards. */
   scan(piece: Buffer): void;
+  /** Whether the file has more records than it may have: what follows is not looked at any more. */
+  readonly isFull: boolean;
   /**
    * The file is over.
    * @param cut why it is over before its end: what its last line holds without a line end may be a part of a record

@@ -335,6 +335,15 @@ onEveryServer('removal', (opened) => {
     expect(await store.removeAll('all/1/')).toBe(0);
   });
 
+  it('is told beforehand in bytes, of objects over several pages', async () => {
+    await fill('all/4/');
+    const names = ['a', 'b', 'b/c', 'ä ö&<>"', 'z'.repeat(500)];
+    expect(await store.bytesOf('all/4/')).toBe(Buffer.byteLength(names.join('')));
+    expect(await store.bytesOf('all/none/')).toBe(0);
+    const signal = AbortSignal.abort(new Error('not any more'));
+    await expect(store.bytesOf('all/4/', { signal })).rejects.toThrow('not any more');
+  });
+
   it('by two at once harms neither', async () => {
     await fill('all/2/');
     const counts = await Promise.all([store.removeAll('all/2/'), store.removeAll('all/2/')]);

@@ -435,6 +435,7 @@ describe('a server in trouble', () => {
     ['abortMultipart', (store) => store.abortMultipart('x', 'id')],
     ['remove', (store) => store.remove('x')],
     ['removeAll', (store) => store.removeAll('x/')],
+    ['bytesOf', (store) => store.bytesOf('x/')],
     ['ping', (store) => store.ping()],
   ];
 

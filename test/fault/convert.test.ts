@@ -108,7 +108,7 @@ describe('while a batch is converted', () => {
   it('it is cancelled: no record was counted, none is done, and what the conversion does then is nothing', async () => {
     const { id, door } = await heldConversion();
     expect(await sheaf.batch(id)).toMatchObject({ status: 'copied', counts: { total: null } });
-    await changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' });
+    await changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' });
     const batch = await sheaf.ended(id);
     expect(statuses(batch)).toEqual(['new', 'copying', 'copied', 'cancel', 'cancelling', 'cancelled']);
     expect(batch.counts).toEqual({ total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 });
@@ -121,8 +121,8 @@ describe('while a batch is converted', () => {
 
   it('it is deleted: nothing of it stays, whatever the conversion does then', async () => {
     const { id, door } = await heldConversion();
-    expect(await deleteBatch(sheaf.services, sheaf.caller, id)).toEqual({ status: 'cancel' });
-    while ((await sheaf.services.batches.find(sheaf.caller.accountId, id)) !== null) await sleep(20);
+    expect(await deleteBatch(sheaf.engine, id)).toEqual({ status: 'cancel' });
+    while ((await sheaf.account.batches.find(id)) !== null) await sleep(20);
     door.open();
     await sheaf.run('learner_id\nnext\n');
     expect(await sheaf.keys(`batches/${id}/`)).toEqual([]);
@@ -157,7 +157,7 @@ describe('a conversion that fails', () => {
       counts: { total: null, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
       results: [],
     });
-    await changeBatch(sheaf.services, sheaf.caller, failed.id, { status: 'resume' });
+    await changeBatch(sheaf.engine, sheaf.caller, failed.id, { status: 'resume' });
     const batch = await sheaf.ended(failed.id);
     expect(statuses(batch)).toEqual(['new', 'copying', 'copied', 'failed', ...GOOD_WAY.slice(2)]);
     await expectEachOnce(batch, RECORDS);
@@ -219,7 +219,7 @@ describe('a conversion that fails', () => {
       statusReason: { code },
       counts: { total: null },
     });
-    const resume = changeBatch(sheaf.services, sheaf.caller, failed.id, { status: 'resume' });
+    const resume = changeBatch(sheaf.engine, sheaf.caller, failed.id, { status: 'resume' });
     await expect(resume).rejects.toMatchObject({ code: 'not_resumable' });
   });
 });

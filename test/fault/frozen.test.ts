@@ -213,7 +213,7 @@ describe('a frozen worker', PATIENT, () => {
     await start();
     const { id, lock, frozen, other } = await freezeInHandler('a');
     // While the lock is held, the batch cannot be completed by somebody else.
-    await changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' });
+    await changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' });
     await lock.release();
     const batch = await sheaf.ended(id);
     expect(batch.status).toBe('cancelled');

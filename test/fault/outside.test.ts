@@ -100,7 +100,7 @@ describe(`workers that are killed while they make calls (TEST_SEED=${SEED})`, ()
       const id = await sheaf.submit(await sheaf.upload(heldCsv(ids)), { operation: 'send' });
       await target.asked(random.integer(1, RECORDS / 2));
       await running.splice(random.integer(0, 1), 1)[0]!.kill();
-      await Promise.all([changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' }), startWorker()]);
+      await Promise.all([changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' }), startWorker()]);
       const batch = await sheaf.ended(id);
       const sent = target.requests.length;
       const { total, succeeded, failed, unprocessed } = batch.counts;

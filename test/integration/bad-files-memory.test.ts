@@ -42,7 +42,7 @@ async function* piecesOf({ head, part, times, tail }: Repeated): AsyncGenerator<
 }
 
 async function run(file: Repeated): Promise<BatchRow> {
-  const { handler, put } = await createUpload(sheaf.services, sheaf.caller, {});
+  const { handler, put } = await createUpload(sheaf.engine, sheaf.caller, {});
   const size = file.head.length + file.part.length * file.times + file.tail.length;
   const ticket = {
     handler,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { changeBatch } from '../../src/engine/change-batch.ts';
+import { actorFor } from '../support/actor.ts';
 import { gate } from '../support/gate.ts';
 import { heldCsv, heldIds, heldOperation } from '../support/held-operation.ts';
 import { addBatch } from '../support/rows.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => sheaf.close());
 beforeEach(() => held.reset());
 
-const cancel = (id: string) => changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' });
+const cancel = (id: string) => changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' });
 const stored = async (prefix: string) => {
   const rows =
     await sheaf.sql`select learner_id from learners where learner_id like ${`${prefix}%`} order by 1`;
@@ -125,7 +126,8 @@ describe('asked again, or too late', () => {
   it('another account’s batch is not found', async () => {
     const id = await addBatch(sheaf, { status: 'processing', chunks: 1 });
     const stranger = { ...sheaf.caller, accountId: '0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11' };
-    const asking = changeBatch(sheaf.services, stranger, id, { status: 'cancel' });
+    const engine = { ...sheaf.services, ...sheaf.services.account(actorFor(stranger)) };
+    const asking = changeBatch(engine, stranger, id, { status: 'cancel' });
     await expect(asking).rejects.toMatchObject({ code: 'batch_not_found' });
     expect((await sheaf.batch(id)).status).toBe('processing');
   });

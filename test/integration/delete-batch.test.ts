@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => sheaf.close());
 
-const remove = (id: string) => deleteBatch(sheaf.services, sheaf.caller, id);
-const find = (id: string) => sheaf.services.batches.find(sheaf.caller.accountId, id);
+const remove = (id: string) => deleteBatch(sheaf.engine, id);
+const find = (id: string) => sheaf.account.batches.find(id);
 const row = async (id: string) => {
   const [found] = await sheaf.sql`
     select status, deleted_at is not null as deleted, metadata, failures, coerced, read,
@@ -52,7 +52,7 @@ describe('a batch that has ended', () => {
     const nothing = { metadata: {}, failures: null, coerced: null, read: null, chunks: 0 };
     expect(await row(batch.id)).toEqual({ status: 'deleting', deleted: true, ...nothing });
     expect(await remove(batch.id)).toEqual({ status: 'deleting' });
-    const listed = await sheaf.services.batches.list(sheaf.caller.accountId, { limit: 100 });
+    const listed = await sheaf.account.batches.list({ limit: 100 });
     expect(listed.map(({ id }) => id)).not.toContain(batch.id);
   });
 

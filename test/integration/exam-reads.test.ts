@@ -10,6 +10,7 @@ import { enrollLearner } from '../../src/operations/training/enroll-learner.ts';
 import { gradeSubmission } from '../../src/operations/training/grade-submission.ts';
 import { recordAttempt } from '../../src/operations/training/record-attempt.ts';
 import { withdrawLearner } from '../../src/operations/training/withdraw-learner.ts';
+import { testCaller } from '../support/caller.ts';
 import { addAccount } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { clearTraining, openTraining, type Training } from '../support/training.ts';
@@ -41,7 +42,7 @@ beforeAll(async () => {
   // Who calls is said as account, user and what the role allows.
   const authenticate = async (authorization = '') => {
     const [accountId = '', user = '', ...actions] = authorization.split(' ');
-    return { accountId, user, statements: [{ effect: 'allow' as const, actions }] };
+    return testCaller({ accountId, user, statements: [{ effect: 'allow', actions }] });
   };
   app = await buildApi({ ...sheaf.services, authenticator: { authenticate } });
 });

@@ -51,7 +51,7 @@ describe('the failed records of a batch', () => {
       first: [{ record: 1, code: 'too_long' }],
     });
     // Whoever follows it looks every second: nothing is summed for that.
-    const look = async () => (await sheaf.services.batches.look(sheaf.caller.accountId, id))?.failures;
+    const look = async () => (await sheaf.account.batches.look(id))?.failures;
     expect(await look()).toEqual({ codes: {}, first: [] });
     release();
     const { failures } = await sheaf.ended(id);

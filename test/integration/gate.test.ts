@@ -4,10 +4,12 @@ import { v4 as uuidv4 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { postgresLimitStore } from '../../src/adapters/postgres/limit-store.ts';
+import type { AccountLimitSettings } from '../../src/core/account-limits.ts';
 import type { OperationLimits } from '../../src/core/limits.ts';
 import type { Log } from '../../src/core/log.ts';
 import { defineOperation } from '../../src/core/operation.ts';
 import { Gate, type Pass } from '../../src/engine/gate.ts';
+import { AccountRates } from '../../src/engine/limits/account-rates.ts';
 import type { LimitStore } from '../../src/engine/ports/limit-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/sheaf.ts';
 
@@ -17,6 +19,10 @@ const ACCOUNT = uuidv4();
 const LEASE_SECONDS = 30;
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const running = new AbortController().signal;
+
+/** What an admin has set for accounts. */
+const settings = new Map<string, AccountLimitSettings>();
+const accounts = { limitSettings: async (id: string) => settings.get(id) ?? {} };
 
 let database: TestDatabase;
 let sql: Sql;
@@ -44,7 +50,7 @@ function openGate(
   const { leaseSeconds = LEASE_SECONDS, through = (store) => store } = options;
   const connection = connect(database.url, { max: 4, name: 'test' });
   const limits = through(postgresLimitStore({ sql: connection, leaseSeconds }));
-  const gate = new Gate({ limits, leaseSeconds, log: silent });
+  const gate = new Gate({ limits, leaseSeconds, log: silent, accounts });
   opened.push({ gate, sql: connection });
   return gate;
 }
@@ -114,7 +120,7 @@ describe('an operation without limits', () => {
   it('in transactions costs no statement', async () => {
     const nowhere = connect('postgres://nobody@127.0.0.1:1/nothing', { max: 1, name: 'test' });
     const limits = postgresLimitStore({ sql: nowhere, leaseSeconds: LEASE_SECONDS });
-    const gate = new Gate({ limits, leaseSeconds: LEASE_SECONDS, log: silent });
+    const gate = new Gate({ limits, leaseSeconds: LEASE_SECONDS, log: silent, accounts });
     const pass = await entered(gate, inside({}));
     expect(await pass.take(5000)).toEqual({ records: 5000, waitSeconds: 0 });
     expect(await pass.call(1, running)).toBeNull();
@@ -329,6 +335,92 @@ describe('a rate', () => {
     // What was counted before is not counted again.
     const single = (await gate.enter(operation, ACCOUNT, running, { rateTaken: true })) as Pass;
     expect(await single.take(1)).toEqual({ records: 1, waitSeconds: 0 });
+  });
+
+  it('that is set for an account takes the place of the operation’s own, whatever it says', async () => {
+    const [rich, poor] = [uuidv4(), uuidv4()];
+    settings.set(rich, { requests: { write_inside: { perMinute: 40, lockSeconds: 0 } } });
+    settings.set(poor, {
+      requests: { write_inside: { perMinute: 5, lockSeconds: 300 }, other: { perMinute: 1, lockSeconds: 0 } },
+    });
+    const operation = inside({ rate: { records: 10, seconds: 3600, per: 'account' } });
+    const gate = openGate();
+    const taken = async (account: string) => {
+      const pass = (await gate.enter(operation, account, running)) as Pass;
+      return (await pass.take(100)).records;
+    };
+    expect(await taken(rich)).toBe(40);
+    expect(await taken(poor)).toBe(5);
+    expect(await taken(ACCOUNT)).toBe(10);
+    expect(await gate.enter(operation, poor, running)).toHaveProperty('waitSeconds');
+  });
+
+  it('that is set for an account holds besides what all share', async () => {
+    const account = uuidv4();
+    settings.set(account, {
+      requests: {
+        write_inside: { perMinute: 30, lockSeconds: 0 },
+        send_outside: { perMinute: 30, lockSeconds: 0 },
+      },
+    });
+    const rate = { records: 50, seconds: 3600, per: 'operation' } as const;
+    for (const [operation, left] of [
+      [inside({ rate }), 20],
+      [outside({ rate, callRecords: 30 }), 20],
+    ] as const) {
+      const gate = openGate();
+      const mine = (await gate.enter(operation, account, running)) as Pass;
+      const others = await entered(gate, operation);
+      if (operation.effects === 'outside') {
+        expect(await mine.call(30, running)).toBeNull();
+        expect(await mine.call(1, running)).toBeGreaterThan(30);
+        expect(await others.call(left, running)).toBeNull();
+        expect(await others.call(1, running)).toBeGreaterThan(3000);
+      } else {
+        const { records, waitSeconds } = await mine.take(100);
+        expect(records).toBe(30);
+        expect(waitSeconds).toBeGreaterThanOrEqual(1);
+        expect((await others.take(100)).records).toBe(left);
+      }
+    }
+  });
+
+  it('is not taken from in vain where another one that holds too is known to be used up', async () => {
+    const account = uuidv4();
+    settings.set(account, { requests: { send_outside: { perMinute: 30, lockSeconds: 0 } } });
+    const operation = outside({ rate: { records: 5, seconds: 3600, per: 'operation' } });
+    const gate = openGate();
+    const mine = (await gate.enter(operation, account, running)) as Pass;
+    expect(await mine.call(5, running)).toBeNull();
+    const used = async () => {
+      const [row] = await sql<{ used: number }[]>`
+        select sum(n)::int as used from limit_rates, unnest(taken) as n where key like ${`%${account}`}`;
+      return row!.used;
+    };
+    expect(await mine.call(1, running)).toBeGreaterThan(3000);
+    const before = await used();
+    await sql`update limit_rates set taken = '{}' where key like ${`%${account}`}`;
+    for (let n = 0; n < 50; n += 1) expect(await mine.call(1, running)).toBeGreaterThan(3000);
+    expect(before).toBeGreaterThanOrEqual(5);
+    expect(await used()).toBeNull();
+  });
+
+  it('that is changed counts a few seconds later, and is looked up no more often', async () => {
+    const account = uuidv4();
+    let asked = 0;
+    const rates = new AccountRates({
+      limitSettings: async () => {
+        asked += 1;
+        return { requests: { write_inside: { perMinute: asked, lockSeconds: 0 } } };
+      },
+    });
+    const operation = inside({ rate: { records: 10, seconds: 60, per: 'account' } });
+    expect(await rates.of(inside({}), account)).toEqual([]);
+    const found = await Promise.all(Array.from({ length: 20 }, () => rates.of(operation, account)));
+    for (const [one] of found) expect(one!.rate.records).toBe(1);
+    expect(asked).toBe(1);
+    await until(async () => (await rates.of(operation, account))[0]!.rate.records === 2);
+    expect(asked).toBe(2);
   });
 
   it('of a target is shared by its operations, each up to its own', async () => {

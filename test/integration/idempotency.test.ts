@@ -3,6 +3,7 @@ import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { postgresIdempotencyStore, underKey } from '../../src/adapters/postgres/idempotency-store.ts';
 import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { type KeptAnswer, KeyTaken, type RequestKey } from '../../src/engine/ports/request-stores.ts';
+import { actorFor } from '../support/actor.ts';
 import { openTestApi, type TestApi } from '../support/api.ts';
 import { gate } from '../support/gate.ts';
 import { addAccount, clearBatches } from '../support/rows.ts';
@@ -163,7 +164,6 @@ describe('after 24 hours', () => {
 
 describe('the transaction of a key', () => {
   const request = (): RequestKey => ({
-    accountId: sheaf.caller.accountId,
     route: 'POST /x',
     key: 'k',
     fingerprint: 'f'.repeat(64),
@@ -174,11 +174,11 @@ describe('the transaction of a key', () => {
     body: { '\0': made, b: '\\u0000', a: 'é"' },
   });
   const run = (work: () => Promise<string>) =>
-    transaction(sql, (tx) => underKey(tx, { request: request(), answer }, work));
+    transaction(sql, (tx) => underKey(tx, sheaf.caller, { request: request(), answer }, work));
 
   it('keeps an answer to the byte, whatever is in it', async () => {
     await run(async () => '/made');
-    const kept = await postgresIdempotencyStore(sql).find(request());
+    const kept = await postgresIdempotencyStore(sql, actorFor(sheaf.caller)).find(request());
     expect(kept?.fingerprint).toBe('f'.repeat(64));
     expect(JSON.stringify(kept?.answer)).toBe(JSON.stringify(answer('/made')));
   });
@@ -216,7 +216,7 @@ describe('the transaction of a key', () => {
     inside.open();
     expect(await first).toBe('/first');
     await expect(second).rejects.toBeInstanceOf(KeyTaken);
-    const kept = await postgresIdempotencyStore(sql).find(request());
+    const kept = await postgresIdempotencyStore(sql, actorFor(sheaf.caller)).find(request());
     expect(kept?.answer.headers.location).toBe('/first');
   });
 

@@ -211,18 +211,12 @@ describe('the takeover of an expired lease', () => {
     const again = await sheaf.services.work.claimBatch('write_results', KNOWN);
     expect(again?.lease).not.toBe(claim?.lease);
     await expect(
-      sheaf.services.work.finishResults(
-        claim!,
-        [],
-        {
-          total: 0,
-          succeeded: 0,
-          failed: 0,
-          skipped: 0,
-          unprocessed: 0,
-        },
-        NO_FAILURES,
-      ),
+      sheaf.services.work.finishResults(claim!, {
+        files: [],
+        counts: { total: 0, succeeded: 0, failed: 0, skipped: 0, unprocessed: 0 },
+        failures: NO_FAILURES,
+        storedBytes: 0,
+      }),
     ).rejects.toBeInstanceOf(LeaseLost);
   });
 

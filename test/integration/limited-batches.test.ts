@@ -64,9 +64,17 @@ const alone = defineOperation({
   },
 });
 
+/** So few that a batch of more would have to wait for an hour. */
+const scarce = defineOperation({
+  ...described,
+  name: 'scarce',
+  limits: { rate: { records: 4, seconds: 3600, per: 'account' } },
+  run: async (records) => records.map(() => succeeded({})),
+});
+
 let sheaf: TestSheaf;
 beforeAll(async () => {
-  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '6' }, { operations: [rated, outside, alone] });
+  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '6' }, { operations: [rated, outside, alone, scarce] });
   await sheaf.startWorkers();
   await sheaf.startWorkersApart();
 });
@@ -112,6 +120,14 @@ describe('a batch', () => {
     expect(done).toHaveLength(42);
     const [circuit] = await sheaf.sql`select failures from limit_circuits where target = 'target:outside'`;
     expect(circuit).toEqual({ failures: 0 });
+  });
+
+  it('goes by the rate that is set for its account, in the place of the operation’s own', async () => {
+    const { sql, caller } = sheaf;
+    const limits = { requests: { scarce: { perMinute: 1000, lockSeconds: 0 } } };
+    await sql`update accounts set limits = ${sql.json(limits)} where id = ${caller.accountId}`;
+    const batch = await run('scarce', 12);
+    expect(batch).toMatchObject({ status: 'completed', counts: { succeeded: 12, failed: 0 } });
   });
 
   it('runs as many chunks in transactions at once as it may', async () => {

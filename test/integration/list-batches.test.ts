@@ -201,11 +201,11 @@ describe('search', () => {
       maxLength: 3,
     });
     const id = await add();
-    const { batches } = sheaf.services;
+    const { batches } = sheaf.account;
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.constantFrom('a', 'x'), value), text, async (metadata, search) => {
         await sheaf.sql`update batches set metadata = ${sheaf.sql.json(metadata as never)} where id = ${id}`;
-        const rows = await batches.list(sheaf.caller.accountId, { limit: 1, filters: { search } });
+        const rows = await batches.list({ limit: 1, filters: { search } });
         const expected = [id, ...leaves(metadata)].some((leaf) =>
           leaf.toLowerCase().includes(search.toLowerCase()),
         );
@@ -236,7 +236,7 @@ it('no filter whatever makes an error of the database', async () => {
   );
   await fc.assert(
     fc.asyncProperty(filters, async (given) => {
-      const rows = await sheaf.services.batches.list(sheaf.caller.accountId, {
+      const rows = await sheaf.account.batches.list({
         limit: 10,
         filters: given as BatchFilters,
       });

@@ -39,6 +39,7 @@ it(
       const world = new World(sheaf);
       let at = 0;
       try {
+        await world.begin();
         for (const action of actions) {
           await world.act(action);
           at += 1;

@@ -56,8 +56,8 @@ afterAll(async () => {
 });
 beforeEach(() => target.reset());
 
-const cancel = (id: string) => changeBatch(sheaf.services, sheaf.caller, id, { status: 'cancel' });
-const resume = (id: string) => changeBatch(sheaf.services, sheaf.caller, id, { status: 'resume' });
+const cancel = (id: string) => changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' });
+const resume = (id: string) => changeBatch(sheaf.engine, sheaf.caller, id, { status: 'resume' });
 const submit = async (ids: readonly string[], options = {}) =>
   await sheaf.submit(await sheaf.upload(heldCsv(ids)), { operation: 'send', ...options });
 const run = async (ids: readonly string[], options = {}) => await sheaf.ended(await submit(ids, options));
@@ -419,7 +419,7 @@ describe('with workers that come and go', () => {
     running.push(await sheaf.startWorkersApart());
     const id = await submit(heldIds('del', 2));
     await expect.poll(async () => (await journal(id)).length, PATIENT).toBe(2);
-    await sheaf.services.batches.requestDeletion(sheaf.caller.accountId, id);
+    await sheaf.account.batches.requestDeletion(id);
     const isThere = async () => (await sheaf.sql`select from chunks where batch_id = ${id}`).length > 0;
     while (await isThere()) {
       await sheaf.emptyQueue();

@@ -297,8 +297,8 @@ describe('an upload', () => {
     const [{ key } = { key: '' }] =
       await sheaf.sql`select object_key as key from uploads where id = ${handler}`;
     // The batch is made of the upload as it is; then another file is put in its place before a worker looks.
-    const submit = sheaf.services.batches.create;
-    sheaf.services.batches.create = async (batch) => {
+    const submit = sheaf.account.batches.create;
+    sheaf.account.batches.create = async (batch) => {
       await sheaf.services.objects.put(key, Buffer.from(csv('w2,,,')));
       return await submit(batch);
     };
@@ -311,7 +311,7 @@ describe('an upload', () => {
       });
       expect(await learners('w')).toBe(0);
     } finally {
-      sheaf.services.batches.create = submit;
+      sheaf.account.batches.create = submit;
     }
   });
 

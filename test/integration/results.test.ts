@@ -227,7 +227,7 @@ describe('the unprocessed records', () => {
     let calls = 0;
     held.before = async () => {
       calls += 1;
-      if (calls === 2) await sheaf.services.batches.change(sheaf.caller.accountId, id, { status: 'cancel' });
+      if (calls === 2) await sheaf.account.batches.change(id, { status: 'cancel' });
     };
     const handler = await sheaf.upload(`id\n${rows.join('\n')}`);
     let id = '';
@@ -252,7 +252,7 @@ describe('the unprocessed records', () => {
   it('of a batch that was cancelled before it was copied are in no file', async () => {
     const quiet = await openTestSheaf();
     const id = await quiet.submit(await quiet.upload(csv('n1,,,')));
-    await quiet.services.batches.change(quiet.caller.accountId, id, { status: 'cancel' });
+    await quiet.account.batches.change(id, { status: 'cancel' });
     await quiet.startWorkers();
     const cancelled = await quiet.ended(id);
     expect(cancelled).toMatchObject({ status: 'cancelled', results: [], counts: { total: null } });
@@ -555,8 +555,8 @@ describe('an input that is not what it was when the results are written', () => 
     befalls = remove;
     let id = '';
     held.before = async ({ records }) => {
-      const { batches } = other.services;
-      if (records.includes(3)) await batches.change(other.caller.accountId, id, { status: 'cancel' });
+      const { batches } = other.account;
+      if (records.includes(3)) await batches.change(id, { status: 'cancel' });
     };
     const handler = await other.upload('id\ng7\ng8\ng9\n');
     id = await other.submit(handler, { operation: 'hold', execution: 'serial', custom_id: 'id' });

@@ -20,7 +20,7 @@ afterAll(() => sheaf.close());
 beforeEach(() => held.reset());
 
 const resume = (id: string, patch: BatchPatch = {}) =>
-  changeBatch(sheaf.services, sheaf.caller, id, { status: 'resume', ...patch });
+  changeBatch(sheaf.engine, sheaf.caller, id, { status: 'resume', ...patch });
 const run = (rows: readonly string[], options = {}) =>
   sheaf.run(heldCsv(rows), { operation: 'hold', execution: 'serial', ...options });
 

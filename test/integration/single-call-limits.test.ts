@@ -4,10 +4,13 @@ import { v4 as uuidv4 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { postgresLimitStore } from '../../src/adapters/postgres/limit-store.ts';
-import { limitSingleCall } from '../../src/api/limit-single-call.ts';
+import { countSingleCall } from '../../src/api/limit-single-call.ts';
 import { answerErrorsAsProblems } from '../../src/api/plugins/errors.ts';
+import { tellRateLimit } from '../../src/api/rate-limit-headers.ts';
+import type { RequestLimit } from '../../src/core/account-limits.ts';
 import type { OperationLimits } from '../../src/core/limits.ts';
 import { defineOperation } from '../../src/core/operation.ts';
+import { AMPLE, testCaller } from '../support/caller.ts';
 import { createTestDatabase, type TestDatabase } from '../support/sheaf.ts';
 
 /** Single calls of two API processes on one database. */
@@ -40,6 +43,9 @@ const OPERATIONS = {
   free: operation({}, 'free'),
 };
 
+/** What an admin has set for the account that calls, by operation. */
+const set = new Map<string, RequestLimit>();
+
 beforeAll(async () => {
   database = await createTestDatabase();
   for (const _ of [1, 2]) {
@@ -52,7 +58,10 @@ beforeAll(async () => {
       '/operations/:name',
       async (request, reply) => {
         const { account = ACCOUNT } = request.query;
-        await limitSingleCall(limits, OPERATIONS[request.params.name], { accountId: account }, reply);
+        const requests = { ...AMPLE.requests, ...Object.fromEntries(set) };
+        const caller = testCaller({ accountId: account, limits: { ...AMPLE, requests } });
+        const counted = await countSingleCall(limits, OPERATIONS[request.params.name], caller);
+        if (counted !== null) tellRateLimit(reply, counted);
         return { status: 'succeeded' };
       },
     );
@@ -64,7 +73,10 @@ afterAll(async () => {
   await Promise.all(connections.map((sql) => sql.end()));
   await database.drop();
 });
-beforeEach(() => connections[0]!`truncate limit_rates`);
+beforeEach(async () => {
+  set.clear();
+  await connections[0]!`truncate limit_rates`;
+});
 
 const call = (n: number, name = 'publish', account = ACCOUNT) =>
   apis[n % 2]!.inject({ method: 'POST', url: `/operations/${name}?account=${account}` });
@@ -127,6 +139,34 @@ describe('a single call', () => {
 
     for (let n = 0; n < 5; n += 1) expect((await call(n, 'publish_all', uuidv4())).statusCode).toBe(200);
     expect((await call(0, 'publish_all', uuidv4())).statusCode).toBe(429);
+  });
+
+  it('counts by what is set for its account, in the place of the operation’s own rate', async () => {
+    set.set('publish', { perMinute: 2, lockSeconds: 600 });
+    expect((await call(0)).headers['ratelimit-policy']).toBe('"publish";q=2;w=60');
+    expect((await call(1)).statusCode).toBe(200);
+    const refused = await call(0);
+    expect(refused.statusCode).toBe(429);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(590);
+
+    set.set('publish', { perMinute: 8, lockSeconds: 0 });
+    const other = uuidv4();
+    for (let n = 0; n < 8; n += 1) expect((await call(n, 'publish', other)).statusCode).toBe(200);
+    expect((await call(0, 'publish', other)).statusCode).toBe(429);
+  });
+
+  it('counts by what all share as well, and is told of what is nearer', async () => {
+    set.set('publish_all', { perMinute: 3, lockSeconds: 0 });
+    const first = await call(0, 'publish_all');
+    expect(first.headers['ratelimit-policy']).toBe('"publish_all";q=3;w=60');
+    expect(parameters(first.headers.ratelimit).r).toBe(2);
+    for (let n = 0; n < 2; n += 1) await call(n, 'publish_all', uuidv4());
+    const next = await call(1, 'publish_all');
+    expect(next.headers['ratelimit-policy']).toBe('"publish_all";q=3;w=60');
+    const last = await call(0, 'publish_all', uuidv4());
+    expect(last.headers['ratelimit-policy']).toBe('"publish_all";q=5;w=60');
+    expect(parameters(last.headers.ratelimit).r).toBe(0);
+    expect((await call(1, 'publish_all')).headers['ratelimit-policy']).toBe('"publish_all";q=5;w=60');
   });
 
   it('of an operation without a rate is told nothing', async () => {

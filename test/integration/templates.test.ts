@@ -124,12 +124,12 @@ describe('the template for grading', () => {
 });
 
 describe('a read transaction', () => {
-  const reads = () => sheaf.services.reads;
+  const reads = () => sheaf.account.reads;
 
   test('writes nothing', async () => {
     await expect(
       reads().read(
-        (sql) => sql`insert into learners (account_id, learner_id)
+        ({ sql }) => sql`insert into learners (account_id, learner_id)
       values (${sheaf.caller.accountId}, 'written')`,
       ),
     ).rejects.toThrow('read-only transaction');
@@ -139,7 +139,7 @@ describe('a read transaction', () => {
   test('sees one moment, whatever is written meanwhile', async () => {
     const learners = async (sql: TransactionSql) =>
       (await sql<{ count: number }>`select count(*)::int as count from learners`)[0]!.count;
-    const [before, after] = await reads().read(async (sql) => {
+    const [before, after] = await reads().read(async ({ sql }) => {
       const before = await learners(sql);
       await sheaf.sql`insert into learners (account_id, learner_id) values (${sheaf.caller.accountId}, 'meanwhile')`;
       return [before, await learners(sql)];
@@ -149,7 +149,7 @@ describe('a read transaction', () => {
 
   test('is over when the work is done', async () => {
     let kept: TransactionSql | undefined;
-    const seven = await reads().read(async (sql) => {
+    const seven = await reads().read(async ({ sql }) => {
       kept = sql;
       return await sql<{ n: number }>`select 7 as n`;
     });
@@ -158,13 +158,13 @@ describe('a read transaction', () => {
   });
 
   test('a session that the server ends is a passing trouble', async () => {
-    const work = reads().read(async (sql) => {
+    const work = reads().read(async ({ sql }) => {
       const [{ pid } = { pid: 0 }] = await sql<{ pid: number }>`select pg_backend_pid() as pid`;
       await sheaf.sql`select pg_terminate_backend(${pid})`;
       await sql`select 1`;
     });
     await expect(work).rejects.toBeInstanceOf(RetryableFault);
-    expect([...(await reads().read((sql) => sql`select 1 as n`))]).toEqual([{ n: 1 }]);
+    expect([...(await reads().read(({ sql }) => sql`select 1 as n`))]).toEqual([{ n: 1 }]);
   });
 });
 

@@ -12,6 +12,7 @@ import { createMultipartUpload } from '../../src/engine/create-multipart-upload.
 import { invalidateUpload } from '../../src/engine/invalidate-upload.ts';
 import type { UploadedPart } from '../../src/engine/ports/object-store.ts';
 import { removeUploads } from '../../src/engine/remove-uploads.ts';
+import { actorFor } from '../support/actor.ts';
 import { gate } from '../support/gate.ts';
 import { addAccount, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, sha256, type TestSheaf } from '../support/sheaf.ts';
@@ -45,13 +46,13 @@ async function putParts(urls: readonly string[], bodies = PARTS): Promise<Upload
 }
 
 async function partedUpload(about: { size?: number; hash?: string } = {}) {
-  const { handler, urls } = await createMultipartUpload(sheaf.services, sheaf.caller, { ...about, parts: 3 });
+  const { handler, urls } = await createMultipartUpload(sheaf.engine, sheaf.caller, { ...about, parts: 3 });
   return { handler, urls, parts: await putParts(urls) };
 }
 
-const complete = (handler: string, parts: readonly UploadedPart[], engine: CompleteUpload = sheaf.services) =>
+const complete = (handler: string, parts: readonly UploadedPart[], engine: CompleteUpload = sheaf.engine) =>
   completeUpload(engine, sheaf.caller, handler, parts);
-const takeBack = (handler: string) => invalidateUpload(sheaf.services, sheaf.caller, handler);
+const takeBack = (handler: string) => invalidateUpload(sheaf.engine, handler);
 const keyOf = (handler: string) => `uploads/${sheaf.caller.accountId}/${handler}`;
 const head = (handler: string) => sheaf.services.objects.head(keyOf(handler));
 const row = async (handler: string) => (await sheaf.sql`select * from uploads where id = ${handler}`)[0]!;
@@ -74,7 +75,7 @@ describe('a file in parts', () => {
     const workers = await sheaf.startWorkers();
     const lines = 40;
     const small = Buffer.from(HEADER + Array.from({ length: lines }, (_, n) => `r${n}\n`).join(''));
-    const { handler, urls, partBytes } = await createMultipartUpload(sheaf.services, sheaf.caller, {
+    const { handler, urls, partBytes } = await createMultipartUpload(sheaf.engine, sheaf.caller, {
       parts: 1,
       size: small.length,
       hash: sha256(small),
@@ -113,7 +114,7 @@ describe('a file in parts', () => {
 
   it('goes on after a crash between the store and the row', async () => {
     const { handler, parts } = await partedUpload();
-    const { uploads, objects, settings } = sheaf.services;
+    const { uploads, objects, settings } = sheaf.engine;
     const crashing = {
       objects,
       settings,
@@ -133,14 +134,15 @@ describe('a file in parts', () => {
   it('is not completed by another account, nor seen by it', async () => {
     const { handler, parts } = await partedUpload();
     const stranger = { ...sheaf.caller, accountId: await addAccount(sheaf.sql) };
-    expect(await code(completeUpload(sheaf.services, stranger, handler, parts))).toBe('handler_not_found');
-    expect(await code(invalidateUpload(sheaf.services, stranger, handler))).toBe('handler_not_found');
+    const engine = { ...sheaf.services, ...sheaf.services.account(actorFor(stranger)) };
+    expect(await code(completeUpload(engine, stranger, handler, parts))).toBe('handler_not_found');
+    expect(await code(invalidateUpload(engine, handler))).toBe('handler_not_found');
     expect(await row(handler)).toMatchObject({ invalidated_at: null });
     await complete(handler, parts);
   });
 
   it('over the limit is refused, and no file', async () => {
-    const { handler, urls } = await createMultipartUpload(sheaf.services, sheaf.caller, { parts: 2 });
+    const { handler, urls } = await createMultipartUpload(sheaf.engine, sheaf.caller, { parts: 2 });
     const parts = await putParts(urls, [Buffer.alloc(20 * MiB), Buffer.from('x')]);
     expect(await code(complete(handler, parts))).toBe('file_too_large');
     expect(await head(handler)).toBeNull();
@@ -154,7 +156,7 @@ describe('a file in parts', () => {
   });
 
   it('whose beginning was cut short leaves a row that leads the sweep to the parts', async () => {
-    const { uploads, objects, settings } = sheaf.services;
+    const { uploads, objects, settings } = sheaf.engine;
     const crashing = {
       objects,
       settings,
@@ -312,7 +314,7 @@ describe('completing and taking back at once', () => {
   /** The completion, held back before or after the store has put the parts together. */
   function held(at: 'before' | 'after') {
     const point = gate();
-    const { objects, ...services } = sheaf.services;
+    const { objects, ...services } = sheaf.engine;
     const completeMultipart: typeof objects.completeMultipart = async (...args) => {
       if (at === 'before') await point.wait();
       const completed = await objects.completeMultipart(...args);

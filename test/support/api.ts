@@ -1,6 +1,6 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { buildApi } from '../../src/api/app.ts';
-import { ADMIN_STATEMENTS } from '../../src/core/access.ts';
+import { testCaller } from './caller.ts';
 import type { TestSheaf } from './sheaf.ts';
 
 /** The HTTP API of a test's Sheaf, on its real parts, without a port. Whoever calls names an account, and may do all. */
@@ -15,9 +15,7 @@ export async function openTestApi(sheaf: Pick<TestSheaf, 'services' | 'caller'>)
     ...sheaf.services,
     authenticator: {
       authenticate: async (authorization) =>
-        authorization === undefined
-          ? null
-          : { accountId: authorization, user: 'tester', statements: ADMIN_STATEMENTS },
+        authorization === undefined ? null : testCaller({ accountId: authorization }),
     },
   });
   return {

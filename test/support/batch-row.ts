@@ -7,9 +7,7 @@ export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchR
   const batch = newBatchRow(
     {
       id: 'b1',
-      accountId: 'a1',
       uploadId: 'u1',
-      userName: 'ada',
       operation: 'create_learner',
       operationVersion: 1,
       effects: 'transaction',
@@ -28,7 +26,7 @@ export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchR
       resultsFormats: ['ndjson'],
       expiresAfter: 3600,
     },
-    { createdAt, statuses: [{ status: 'new', ts: createdAt }], filename: null },
+    { accountId: 'a1', createdAt, statuses: [{ status: 'new', ts: createdAt }], filename: null },
   );
   return { ...batch, ...given };
 }

@@ -14,6 +14,8 @@ export interface TestStore {
   mayIgnoreCopyConditions: boolean;
   /** Ceph 16 does not compare `x-amz-checksum-sha256` with the body. */
   mayIgnoreChecksums: boolean;
+  /** It takes `x-amz-*` headers with a presigned URL that does not name them, as Ceph's gateway does. */
+  mayTakeUnsignedHeaders: boolean;
   /** The store with other settings. */
   with(settings: Partial<S3Settings>): S3ObjectStore;
   /** Ids of the unfinished uploads of a key, or of all keys that begin so. */
@@ -21,7 +23,7 @@ export interface TestStore {
 }
 
 type Peer = Pick<S3Settings, 'endpoint' | 'credentials'> &
-  Pick<TestStore, 'mayIgnoreCopyConditions' | 'mayIgnoreChecksums'>;
+  Pick<TestStore, 'mayIgnoreCopyConditions' | 'mayIgnoreChecksums' | 'mayTakeUnsignedHeaders'>;
 
 export function settingsOf({
   endpoint,
@@ -42,7 +44,13 @@ export function onEveryServer(title: string, suite: (opened: () => TestStore) =>
   describe(`${title} on the embedded server`, () => {
     suiteOn(suite, () => {
       const { endpoint, ...credentials } = inject('s3');
-      return { endpoint, credentials, mayIgnoreCopyConditions: false, mayIgnoreChecksums: false };
+      return {
+        endpoint,
+        credentials,
+        mayIgnoreCopyConditions: false,
+        mayIgnoreChecksums: false,
+        mayTakeUnsignedHeaders: false,
+      };
     });
   });
 
@@ -50,7 +58,13 @@ export function onEveryServer(title: string, suite: (opened: () => TestStore) =>
   describe.skipIf(other.missing)(`${title} on another server${other.reason}`, () => {
     suiteOn(suite, () => {
       const { endpoint, ...credentials } = other.value();
-      return { endpoint, credentials, mayIgnoreCopyConditions: true, mayIgnoreChecksums: true };
+      return {
+        endpoint,
+        credentials,
+        mayIgnoreCopyConditions: true,
+        mayIgnoreChecksums: true,
+        mayTakeUnsignedHeaders: true,
+      };
     });
   });
 }
@@ -60,7 +74,7 @@ function suiteOn(suite: (opened: () => TestStore) => void, peerOf: () => Peer): 
   const stores: S3ObjectStore[] = [];
 
   beforeAll(async () => {
-    const { mayIgnoreChecksums, mayIgnoreCopyConditions, ...peer } = peerOf();
+    const { mayIgnoreChecksums, mayIgnoreCopyConditions, mayTakeUnsignedHeaders, ...peer } = peerOf();
     const settings = settingsOf(peer);
     await ensureBucket(settings);
     const make = (change: Partial<S3Settings>) => {
@@ -75,6 +89,7 @@ function suiteOn(suite: (opened: () => TestStore) => void, peerOf: () => Peer): 
       client,
       mayIgnoreCopyConditions,
       mayIgnoreChecksums,
+      mayTakeUnsignedHeaders,
       with: make,
       unfinished: async (prefix) => {
         const list = await client.send(

@@ -5,7 +5,7 @@
 
 /** What each variable stands for, as `npm test` says it when the variable is not set. */
 const PARTS: Record<string, string> = {
-  TEST_REDIS_URL: 'the queue on Redis, and all that runs on it',
+  TEST_REDIS_URL: 'the queue and the counting of requests on Redis, and all that runs on it',
   TEST_CHROMIUM: 'the docs in a browser',
   TEST_S3_ENDPOINT: 'the object store on another S3 server, and all that runs on it',
   TEST_AWS_CLI: 'the embedded S3 server with the AWS command line',

@@ -3,8 +3,9 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import { pino } from 'pino';
 import postgres from 'postgres';
 import { inject } from 'vitest';
+import type { AccountServices } from '../../src/account-services.ts';
 import { type Config, type Environment, readConfig } from '../../src/config.ts';
-import { ADMIN_STATEMENTS, type Caller } from '../../src/core/access.ts';
+import type { Caller } from '../../src/core/access.ts';
 import type { Operation } from '../../src/core/operation.ts';
 import type { ResultLine } from '../../src/core/result.ts';
 import { createUpload } from '../../src/engine/create-upload.ts';
@@ -13,6 +14,8 @@ import type { ResultFile } from '../../src/engine/ports/work-store.ts';
 import { type BatchRequest, submitBatch } from '../../src/engine/submit-batch.ts';
 import { type Locations, migrate, openServices, type Services } from '../../src/services.ts';
 import { startWorkers, type Workers } from '../../workers/start-workers.ts';
+import { actorFor } from './actor.ts';
+import { testCaller } from './caller.ts';
 import { TEMPLATE, withDatabase } from './global-setup.ts';
 import { takeRedisDatabase } from './redis-database.ts';
 import { otherS3Server, required } from './requirements.ts';
@@ -23,6 +26,10 @@ export interface TestSheaf {
   config: Config;
   locations: Locations;
   caller: Caller;
+  /** What the caller can reach. */
+  account: AccountServices;
+  /** What use cases run on when the caller asks for something. */
+  engine: Omit<Services, keyof AccountServices> & AccountServices;
   /** Looks into the database, and meddles with it. */
   sql: postgres.Sql<{ bigint: number }>;
   startWorkers(): Promise<Workers>;
@@ -105,7 +112,10 @@ export async function openTestSheaf(
   });
   const client = new S3Client({ ...locations.s3, forcePathStyle: true });
   const Bucket = locations.s3.bucket;
-  const caller: Caller = { accountId: services.accountId, user: 'admin', statements: ADMIN_STATEMENTS };
+  const { accountId, settings: engineSettings } = services;
+  const limits = engineSettings.accountLimits;
+  const caller = testCaller({ accountId, user: 'admin', administers: true, limits });
+  const account = services.account(actorFor(caller));
   const started: Workers[] = [];
   const apart: Services[] = [];
 
@@ -114,7 +124,13 @@ export async function openTestSheaf(
     config,
     locations,
     caller,
+    account,
     sql,
+
+    // Anew each time: some tests put other operations in the place of those that are served.
+    get engine() {
+      return { ...services, ...account };
+    },
 
     async startWorkers() {
       const workers = await startWorkers(services, config);
@@ -139,14 +155,15 @@ export async function openTestSheaf(
 
     async upload(body, { hash = false } = {}) {
       const stated = hash ? { hash: sha256(body) } : {};
-      const { handler, put } = await createUpload(services, caller, stated);
+      const { handler, put } = await createUpload(sheaf.engine, caller, stated);
       const response = await fetch(put.url, { method: 'PUT', headers: put.headers, body });
       if (!response.ok) throw new Error(`the upload failed: ${response.status} ${await response.text()}`);
       return handler;
     },
 
     async submit(handler, request = {}) {
-      return (await submitBatch(services, caller, { handler, operation: 'create_learner', ...request })).id;
+      return (await submitBatch(sheaf.engine, caller, { handler, operation: 'create_learner', ...request }))
+        .id;
     },
 
     async run(body, request) {
@@ -154,7 +171,7 @@ export async function openTestSheaf(
     },
 
     async batch(id) {
-      const batch = await services.batches.find(caller.accountId, id);
+      const batch = await account.batches.find(id);
       if (batch === null) throw new Error(`there is no batch ${id}`);
       return batch;
     },

@@ -9,7 +9,12 @@ import { succeededLine } from '../../src/core/result.ts';
 import type { FailureSummary } from '../../src/core/tally.ts';
 import type { HeldLease } from '../../src/engine/lease-keeper.ts';
 import type { ObjectStore, PutOptions } from '../../src/engine/ports/object-store.ts';
-import type { BatchClaim, ChunkLines, ResultFile } from '../../src/engine/ports/work-store.ts';
+import type {
+  BatchClaim,
+  ChunkLines,
+  ResultFile,
+  WrittenResults,
+} from '../../src/engine/ports/work-store.ts';
 import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
 import { csvDescription } from '../../src/formats/description.ts';
 import type { OpenScratch } from '../../src/formats/scratch.ts';
@@ -61,7 +66,15 @@ export function chunks(): ChunkLines[] {
 
 export const claim: BatchClaim = {
   ...{ kind: 'batch', stage: 'write_results', status: 'writing_results', lease: 'l', attempts: 1 },
-  ...{ batchId: 'b', accountId: 'a', operation: 'o', operationVersion: 1, chunkCount: 2, total: 4 },
+  ...{
+    batchId: 'b',
+    accountLimits: {},
+    accountId: 'a',
+    operation: 'o',
+    operationVersion: 1,
+    chunkCount: 2,
+    total: 4,
+  },
   ...{ mapping: {}, customId: null, dryRun: false, rejected: false, resultsFormats: ['ndjson', 'csv'] },
   ...{ inputKey: 'input', statedHash: null, hash: null, conversion: null, format: UNSTATED },
   ...{ uploadId: 'u', uploadKey: 'u' },
@@ -85,19 +98,14 @@ export async function write(
   let alive = 0;
   const engine = {
     operations: new OperationRegistry([]),
-    objects: given,
+    objects: Object.assign(given, { bytesOf: async () => 0 }),
     openScratch,
     work: {
       async *chunkLines() {
         yield* lines;
       },
       callsOut: async () => false,
-      finishResults: async (
-        _: BatchClaim,
-        files: readonly ResultFile[],
-        counts: Counts,
-        failures: FailureSummary,
-      ) => {
+      finishResults: async (_: BatchClaim, { files, counts, failures }: WrittenResults) => {
         finished.push({ files, counts, failures });
       },
     },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ADMIN_STATEMENTS, isAllowed, PERMISSIONS, type Statement } from '../../src/core/access.ts';
+import { isAllowed, PERMISSIONS, type Statement } from '../../src/core/access.ts';
+import { ADMIN_STATEMENTS } from '../support/caller.ts';
 
 const allow = (...actions: string[]): Statement => ({ effect: 'allow', actions });
 const deny = (...actions: string[]): Statement => ({ effect: 'deny', actions });

@@ -12,6 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.app.close());
 
+const ALL = [{ effect: 'allow' as const, actions: ['*'] }];
+
 const ID = '0199f3a0-7c1e-7b4e-9a51-3d2c6f0b8e11';
 
 const GUARDED = [
@@ -45,6 +47,33 @@ describe.each(GUARDED)('%s %s', (method, url, permission) => {
     expect((await world.request({ method, url, key: 'others' })).statusCode).toBe(403);
     expect([401, 403]).not.toContain((await world.request({ method, url, key: 'only' })).statusCode);
   });
+});
+
+test('what is anyone’s needs a key, and no permission', async () => {
+  world.callers.set('powerless', callerWith([{ effect: 'deny', actions: ['*'] }]));
+  expect((await world.request({ method: 'GET', url: '/me', key: null })).statusCode).toBe(401);
+  expect((await world.get('/me', 'wrong')).statusCode).toBe(401);
+  expect((await world.get('/me', 'powerless')).json()).toMatchObject({
+    user: 'ada',
+    account: { account: 'account-1', name: 'name of account-1' },
+  });
+});
+
+test('what reaches into other accounts counts only in the one that administers', async () => {
+  const app = Fastify();
+  const callers = new Map([false, true].map((administers) => [String(administers), administers]));
+  guardRoutes(app, {
+    authenticate: async (authorization = '') => {
+      const administers = callers.get(authorization);
+      return administers === undefined ? null : { ...callerWith(ALL), administers };
+    },
+  });
+  app.get('/reaching', { config: { permission: 'admin_get_audit' } }, async () => 'all of it');
+  const status = async (authorization: string) =>
+    (await app.inject({ url: '/reaching', headers: { authorization } })).payload;
+  expect(await status('true')).toBe('all of it');
+  expect(await status('false')).toContain('does not allow admin_get_audit');
+  await app.close();
 });
 
 test('without a key nothing of the body is read', async () => {
@@ -104,6 +133,7 @@ test.each([
   [{ config: { permission: 'get_everything' } }, 'the unknown permission get_everything'],
   [{ config: { permission: 'named' } }, 'the unknown permission named'],
   [{ config: { permission: { operation: '' } } }, 'the unknown permission'],
+  [{ config: { permission: 'Anyone' } }, 'the unknown permission Anyone'],
 ])('a route with %j stops the start', async (options, message) => {
   const app = Fastify();
   guardRoutes(app, { authenticate: async () => null });
@@ -145,6 +175,6 @@ test('the key is never logged, whatever the logger would write of a request', as
   careful.trouble = new Error('broken');
   await careful.get('/batches');
   await careful.app.close();
-  expect(lines.join('')).toContain('"url":"/batches"');
+  expect(lines.join('')).toContain('"path":"/batches"');
   expect(lines.join('')).not.toMatch(/a-secret-key|authorization/i);
 });

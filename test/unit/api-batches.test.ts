@@ -333,6 +333,7 @@ test('operations tell what they read, what they answer, and what they are limite
     failures: { person_known: 'The person is there already' },
     limits: {
       file_bytes: 1_000_000,
+      file_records: 1_000_000_000,
       record_bytes: 8_388_608,
       cell_bytes: 1_048_576,
       chunk_records: 100,

@@ -8,6 +8,7 @@ import type { ApiServices } from '../../src/api/app.ts';
 import { BatchFeed } from '../../src/api/batch-feed.ts';
 import type { BatchStatus } from '../../src/core/batch.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
+import type { Actor } from '../../src/engine/ports/actor.ts';
 import type { BatchRow, BatchStore } from '../../src/engine/ports/request-stores.ts';
 import { BatchWatches } from '../../src/engine/watch-batch.ts';
 import { type EventReader, named, readEvents, statusesIn } from '../support/event-stream.ts';
@@ -34,18 +35,25 @@ afterEach(async () => {
 });
 
 async function serve(feeds: ApiServices['feeds'] = {}): Promise<Served> {
-  const batches = {} as BatchStore;
-  const world = await apiInMemory({ batches, feeds: { lookMs: 5, ...feeds } });
-  const asked = () => {
-    if (world.trouble !== null) throw world.trouble;
+  const batchesOf = (actor: Actor): BatchStore => {
+    const store = batchesInMemory(
+      world,
+      actor,
+      () => null,
+      () => {
+        if (world.trouble !== null) throw world.trouble;
+      },
+    );
+    const counted: BatchStore['look'] = async (...of) => {
+      served.finds += 1;
+      await served.hold?.wait();
+      return await store.look(...of);
+    };
+    return { ...store, find: counted, look: counted };
   };
-  const store = batchesInMemory(world, () => null, asked);
-  const counted: BatchStore['look'] = async (...of) => {
-    served.finds += 1;
-    await served.hold?.wait();
-    return await store.look(...of);
-  };
-  Object.assign(batches, store, { find: counted, look: counted });
+  const world = await apiInMemory({ feeds: { lookMs: 5, ...feeds } }, (actor) => ({
+    batches: batchesOf(actor),
+  }));
   await world.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = world.app.server.address() as AddressInfo;
   const url = (batch: string) => `http://127.0.0.1:${port}/batches/${batch}/events`;
@@ -347,9 +355,9 @@ describe('looking at the batch', () => {
       looks += 1;
       return row;
     };
-    const watches = new BatchWatches({ batches: { look }, log: pino({ level: 'silent' }) }, 1);
+    const watches = new BatchWatches({ log: pino({ level: 'silent' }) }, 1);
     const seen: (BatchRow | null)[] = [];
-    watches.watch(row, (found) => seen.push(found));
+    watches.watch({ look }, row, (found) => seen.push(found));
     await until(() => seen.length > 0);
     await pause(50);
     expect([looks, seen]).toEqual([1, [row]]);
@@ -363,13 +371,13 @@ describe('looking at the batch', () => {
     const before = structuredClone({ ...row, resultsReady: true });
     const looks: ((row: BatchRow) => void)[] = [];
     const look = () => new Promise<BatchRow>((resolve) => looks.push(resolve));
-    const watches = new BatchWatches({ batches: { look }, log: pino({ level: 'silent' }) }, 1);
+    const watches = new BatchWatches({ log: pino({ level: 'silent' }) }, 1);
     const seen: (BatchRow | null)[] = [];
-    const leave = [watches.watch(before, (found) => seen.push(found))];
+    const leave = [watches.watch({ look }, before, (found) => seen.push(found))];
     await until(() => looks.length === 1);
     // It was resumed while a look was on its way.
     enter(row, 'processing');
-    leave.push(watches.watch(row, (found) => seen.push(found)));
+    leave.push(watches.watch({ look }, row, (found) => seen.push(found)));
     looks[0]!(before);
     await until(() => looks.length === 2);
     expect(seen).toEqual([]);
@@ -441,6 +449,38 @@ describe('a reader that is slow', () => {
 });
 
 describe('limits', () => {
+  test('a stream is closed once whoever follows may not see the batch any more', async () => {
+    const served = await serve({ rightsMs: 5 });
+    const batch = await someBatch(served.world);
+    const all = served.world.callers.get('all')!;
+    const withdrawn: [string, () => void][] = [
+      ['the key', () => served.world.callers.delete('all')],
+      ['the right', () => served.world.callers.set('all', { ...all, statements: [] })],
+    ];
+    for (const [, withdraw] of withdrawn) {
+      served.world.callers.set('all', all);
+      const reader = await served.events(batch);
+      await reader.until(named('progress'));
+      withdraw();
+      expect(await reader.rest()).toEqual([]);
+    }
+  });
+
+  test('but not because the database is away', async () => {
+    const asked = { times: 0 };
+    const served = await serve({ rightsMs: 5 });
+    const batch = await someBatch(served.world);
+    const reader = await served.events(batch);
+    await reader.until(named('progress'));
+    served.world.callers.get = () => {
+      asked.times += 1;
+      throw new RetryableFault('the database could not be reached');
+    };
+    await until(() => asked.times > 5);
+    served.world.batches.delete(batch);
+    expect(await reader.rest()).toEqual([{ event: 'gone', data: { batch } }]);
+  });
+
   test('a stream is closed after its time, and can be opened again', async () => {
     const served = await serve({ longestMs: 50, most: 1 });
     const batch = await someBatch(served.world);
@@ -542,7 +582,7 @@ test('/openapi.json tells of the events', async () => {
   const { world } = await serve();
   const { paths } = (await world.get('/openapi.json')).json();
   const { get } = paths['/batches/{batch}/events'];
-  expect(Object.keys(get.responses)).toEqual(['200', '204', '401', '403', '404', '422', '500', '503']);
+  expect(Object.keys(get.responses)).toEqual(['200', '204', '401', '403', '404', '422', '429', '500', '503']);
   expect(Object.keys(get.responses['200'].content)).toEqual(['text/event-stream']);
   expect(get.parameters).toContainEqual(
     expect.objectContaining({ in: 'header', name: 'Last-Event-ID', required: false }),

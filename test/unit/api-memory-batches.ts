@@ -1,6 +1,7 @@
 import { isTerminal, RESUMING, TRANSITIONS } from '../../src/core/batch.ts';
 import { isFinal, RequestError } from '../../src/core/errors.ts';
 import { newBatchRow } from '../../src/engine/new-batch-row.ts';
+import type { Actor } from '../../src/engine/ports/actor.ts';
 import type {
   BatchChange,
   BatchFilters,
@@ -17,62 +18,69 @@ import { KeyTaken } from '../../src/engine/ports/request-stores.ts';
 
 export type KeptAnswers = Map<string, { fingerprint: string; answer: KeptAnswer }>;
 
-const keyOf = ({ accountId, route, key }: RequestKey) => JSON.stringify([accountId, route, key]);
+const keyOf = ({ accountId }: Actor, { route, key }: RequestKey) => JSON.stringify([accountId, route, key]);
 
-export function idempotencyInMemory(answers: KeptAnswers, asked: () => void): IdempotencyStore {
+export function idempotencyInMemory(answers: KeptAnswers, actor: Actor, asked: () => void): IdempotencyStore {
   return {
     find: async (request) => {
       asked();
-      return answers.get(keyOf(request)) ?? null;
+      return answers.get(keyOf(actor, request)) ?? null;
     },
-    forgetOld: async () => 0,
   };
 }
 
 /** One step, as a transaction is. */
 export function underKeyInMemory<Made>(
   answers: KeptAnswers,
+  actor: Actor,
   keep: KeepAnswer<Made> | undefined,
   make: () => Made,
 ): Made {
-  if (keep !== undefined && answers.has(keyOf(keep.request))) throw new KeyTaken(keep.request.key);
+  if (keep !== undefined && answers.has(keyOf(actor, keep.request))) throw new KeyTaken(keep.request.key);
   const made = make();
   if (keep !== undefined) {
     const { fingerprint } = keep.request;
-    answers.set(keyOf(keep.request), { fingerprint, answer: structuredClone(keep.answer(made)) });
+    answers.set(keyOf(actor, keep.request), { fingerprint, answer: structuredClone(keep.answer(made)) });
   }
   return made;
 }
 
 export function batchesInMemory(
   world: { batches: Map<string, BatchRow>; answers: KeptAnswers },
+  actor: Actor,
   filenameOf: (uploadId: string) => string | null,
   asked: () => void,
 ): BatchStore {
-  const own = (accountId: string, id: string) => {
+  const { accountId } = actor;
+  const own = (id: string) => {
     asked();
     const row = world.batches.get(id);
     return row?.accountId === accountId ? row : null;
   };
-  const needed = (accountId: string, id: string) => {
-    const row = own(accountId, id);
+  const needed = (id: string) => {
+    const row = own(id);
     if (row === null) throw new RequestError('batch_not_found', 'there is no such batch');
     return row;
   };
   return {
     create: async (batch, keep) => {
       asked();
-      return underKeyInMemory(world.answers, keep, () => {
+      return underKeyInMemory(world.answers, actor, keep, () => {
         const createdAt = Date.now() / 1000;
         const statuses = [{ status: 'new' as const, ts: createdAt }];
-        const row = newBatchRow(batch, { createdAt, statuses, filename: filenameOf(batch.uploadId) });
+        const row = newBatchRow(batch, {
+          accountId,
+          createdAt,
+          statuses,
+          filename: filenameOf(batch.uploadId),
+        });
         world.batches.set(batch.id, row);
         return row;
       });
     },
-    find: async (accountId, id) => own(accountId, id),
-    look: async (accountId, id) => own(accountId, id),
-    list: async (accountId, { limit, before, filters = {} }) => {
+    find: async (id) => own(id),
+    look: async (id) => own(id),
+    list: async ({ limit, before, filters = {} }) => {
       asked();
       return [...world.batches.values()]
         .filter((row) => row.accountId === accountId && (before === undefined || row.id < before))
@@ -80,13 +88,13 @@ export function batchesInMemory(
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit);
     },
-    change: async (accountId, id, change) => {
-      const row = needed(accountId, id);
+    change: async (id, change) => {
+      const row = needed(id);
       Object.assign(row, changed(row, change));
       return [];
     },
-    requestDeletion: async (accountId, id) => {
-      const row = needed(accountId, id);
+    requestDeletion: async (id) => {
+      const row = needed(id);
       row.deleting = true;
       const event = isTerminal(row.status) ? 'delete_started' : 'cancel_requested';
       row.status = TRANSITIONS[row.status][event] ?? row.status;

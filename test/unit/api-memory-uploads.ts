@@ -1,4 +1,5 @@
 import { RequestError } from '../../src/core/errors.ts';
+import type { Actor } from '../../src/engine/ports/actor.ts';
 import { type ObjectHead, type ObjectStore, UploadGone } from '../../src/engine/ports/object-store.ts';
 import type { BatchRow, NewUpload, Upload, UploadStore } from '../../src/engine/ports/request-stores.ts';
 import { type KeptAnswers, underKeyInMemory } from './api-memory-batches.ts';
@@ -12,13 +13,19 @@ export interface UploadWorld {
   objects: Map<string, ObjectHead>;
 }
 
-export function uploadsInMemory(world: UploadWorld, asked: () => void): UploadStore {
+export function uploadsInMemory(world: UploadWorld, actor: Actor, asked: () => void): UploadStore {
+  const { accountId } = actor;
   return {
     create: async (upload, keep) => {
       asked();
-      underKeyInMemory(world.answers, keep, () => void world.uploads.set(upload.id, uploadRow(upload)));
+      underKeyInMemory(
+        world.answers,
+        actor,
+        keep,
+        () => void world.uploads.set(upload.id, uploadRow(accountId, upload)),
+      );
     },
-    find: async (accountId, id) => {
+    find: async (id) => {
       asked();
       const found = world.uploads.get(id);
       return found?.accountId === accountId ? found : null;
@@ -26,7 +33,7 @@ export function uploadsInMemory(world: UploadWorld, asked: () => void): UploadSt
     openParts: async (id, { multipartId, urlExpiresAt }, keep) => {
       asked();
       const change = { multipartId, urlExpiresAt: urlExpiresAt / 1000 };
-      underKeyInMemory(world.answers, keep, () => void Object.assign(world.uploads.get(id)!, change));
+      underKeyInMemory(world.answers, actor, keep, () => void Object.assign(world.uploads.get(id)!, change));
     },
     completed: async (id) => {
       const upload = world.uploads.get(id)!;
@@ -34,7 +41,7 @@ export function uploadsInMemory(world: UploadWorld, asked: () => void): UploadSt
       upload.multipartId = null;
       return true;
     },
-    invalidate: async (accountId, id) => {
+    invalidate: async (id) => {
       asked();
       const upload = world.uploads.get(id);
       if (upload?.accountId !== accountId)
@@ -46,16 +53,14 @@ export function uploadsInMemory(world: UploadWorld, asked: () => void): UploadSt
       upload.invalidatedAt ??= Date.now() / 1000;
       return upload;
     },
-    toRemove: async () => [],
-    removed: async (id) => void Object.assign(world.uploads.get(id)!, { removedAt: Date.now() / 1000 }),
   };
 }
 
-function uploadRow(upload: NewUpload): Upload {
+function uploadRow(accountId: string, upload: NewUpload): Upload {
   const now = Date.now() / 1000;
   return {
     id: upload.id,
-    accountId: upload.accountId,
+    accountId,
     objectKey: upload.objectKey,
     filename: upload.filename ?? null,
     size: upload.size ?? null,
@@ -107,5 +112,6 @@ export function objectsInMemory(world: UploadWorld): ObjectStore {
     abortMultipart: async () => undefined,
     remove: async (key) => void world.objects.delete(key),
     removeAll: never,
+    bytesOf: never,
   };
 }

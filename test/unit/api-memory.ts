@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { Type } from 'typebox';
+import type { AccountServices } from '../../src/account-services.ts';
 import { type ApiServices, buildApi } from '../../src/api/app.ts';
 import { PROBLEM_TYPE } from '../../src/api/problem.ts';
 import { errorsOf } from '../../src/api/problem-responses.ts';
@@ -9,11 +10,15 @@ import type { Problem } from '../../src/api/schemas/problem.ts';
 import type { Caller, Statement } from '../../src/core/access.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { failed, succeeded } from '../../src/core/result.ts';
+import type { Actor } from '../../src/engine/ports/actor.ts';
 import type { ObjectHead } from '../../src/engine/ports/object-store.ts';
 import type { BatchRow, Upload } from '../../src/engine/ports/request-stores.ts';
 import { openTrainingReads } from '../../src/operations/training/reads/training-reads.ts';
+import { AMPLE, testCaller } from '../support/caller.ts';
+import { adminInMemory } from './api-memory-admin.ts';
 import { batchesInMemory, idempotencyInMemory, type KeptAnswers } from './api-memory-batches.ts';
 import { callsInMemory, noLimits } from './api-memory-calls.ts';
+import { signInInMemory } from './api-memory-sign-in.ts';
 import { objectsInMemory, uploadsInMemory } from './api-memory-uploads.ts';
 
 /** The API on ports that live in memory: what is tested with it is the edge, HTTP in and HTTP out. */
@@ -42,7 +47,6 @@ export const SETTINGS: ApiServices['settings'] = {
   chunk: { records: 5000, bytes: 1_000_000 },
   recordBytes: 8_388_608,
   cellBytes: 1_048_576,
-  fileBytes: 1_000_000,
   unpackedBytes: 10_000_000,
   leaseSeconds: 30,
   maxAttempts: 3,
@@ -50,9 +54,12 @@ export const SETTINGS: ApiServices['settings'] = {
   keepSeconds: 2_592_000,
   stepSeconds: 60,
   stalledSeconds: 3600,
+  accountLimits: AMPLE,
 };
 
-const ALL: Statement[] = [{ effect: 'allow', actions: ['*'] }];
+export const ALL: Statement[] = [{ effect: 'allow', actions: ['*'] }];
+
+type Replaced = Partial<AccountServices> | ((actor: Actor) => Partial<AccountServices>);
 
 export interface World {
   app: FastifyInstance;
@@ -69,6 +76,8 @@ export interface World {
   /** Thrown by every port that is asked. */
   trouble: Error | null;
   health: Record<string, string | null>;
+  /** What takes the place of some of what an account can reach. */
+  account: Replaced;
   request(options: InjectOptions & { key?: string | null }): Promise<LightMyRequestResponse>;
   post(url: string, payload: unknown, key?: string): Promise<LightMyRequestResponse>;
   patch(url: string, payload: unknown, key?: string): Promise<LightMyRequestResponse>;
@@ -76,7 +85,8 @@ export interface World {
   get(url: string, key?: string): Promise<LightMyRequestResponse>;
 }
 
-export async function apiInMemory(change: Partial<ApiServices> = {}): Promise<World> {
+/** @param account what takes the place of some of what accounts can reach */
+export async function apiInMemory(change: Partial<ApiServices> = {}, account: Replaced = {}): Promise<World> {
   const world = {
     uploads: new Map(),
     batches: new Map(),
@@ -87,6 +97,7 @@ export async function apiInMemory(change: Partial<ApiServices> = {}): Promise<Wo
     callers: new Map([['all', callerWith(ALL)]]),
     trouble: null,
     health: { database: null, object_store: null },
+    account,
   } as unknown as World;
   world.app = await buildApi({ ...servicesOf(world), ...change });
   const undeclared = watchForUndeclaredErrors(world.app);
@@ -132,7 +143,7 @@ function watchForUndeclaredErrors(app: FastifyInstance): string[] {
 }
 
 export function callerWith(statements: readonly Statement[], accountId = 'account-1'): Caller {
-  return { accountId, user: 'ada', statements };
+  return testCaller({ accountId, user: 'ada', statements, limits: { ...AMPLE, fileBytes: 1_000_000 } });
 }
 
 function servicesOf(world: World): ApiServices {
@@ -147,8 +158,11 @@ function servicesOf(world: World): ApiServices {
   });
   const log = pino({ level: 'debug' }, lines);
   return {
+    ...signInInMemory(),
     ...noLimits(log),
-    calls: callsInMemory(world.answers, asked),
+    account: (actor) => accountInMemory(world, actor, asked),
+    audit: { note: async () => asked() },
+    admin: adminInMemory(world, asked),
     authenticator: {
       authenticate: async (authorization) =>
         world.callers.get(authorization?.replace('Bearer ', '') ?? '') ?? null,
@@ -157,23 +171,38 @@ function servicesOf(world: World): ApiServices {
     settings: SETTINGS,
     log,
     health: async () => world.health,
-    uploads: uploadsInMemory(world, asked),
-    batches: batchesInMemory(world, (uploadId) => world.uploads.get(uploadId)?.filename ?? null, asked),
-    idempotency: idempotencyInMemory(world.answers, asked),
-    reads: {
-      // What an operation reads is tested where there is a database.
-      read: async (work) => {
-        asked();
-        return await work(async () => []);
-      },
-    },
-    // Of an account that has nothing: the reads themselves are tested on a database.
-    training: openTrainingReads(async () => []),
     objects: objectsInMemory(world),
     queue: {
       enqueue: async (tickets) => void world.tickets.push(...tickets.map((ticket) => ticket.batchId)),
       waiting: async () => 0,
     },
+  };
+}
+
+function accountInMemory(world: World, actor: Actor, asked: () => void): AccountServices {
+  const nobody = new Proxy(
+    {},
+    { get: () => () => Promise.reject(new Error('there are no users in memory')) },
+  );
+  return {
+    uploads: uploadsInMemory(world, actor, asked),
+    batches: batchesInMemory(world, actor, (id) => world.uploads.get(id)?.filename ?? null, asked),
+    idempotency: idempotencyInMemory(world.answers, actor, asked),
+    calls: callsInMemory(world.answers, actor, asked),
+    reads: {
+      // What an operation reads is tested where there is a database.
+      read: async (work) => {
+        asked();
+        return await work({ accountId: actor.accountId, sql: async () => [] });
+      },
+    },
+    // Of an account that has nothing: the reads themselves are tested on a database.
+    training: openTrainingReads(async () => [], actor.accountId),
+    // Likewise.
+    users: nobody as AccountServices['users'],
+    roles: nobody as AccountServices['roles'],
+    apiKeys: nobody as AccountServices['apiKeys'],
+    ...(typeof world.account === 'function' ? world.account(actor) : world.account),
   };
 }
 

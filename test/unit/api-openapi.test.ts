@@ -25,7 +25,7 @@ interface Document {
   openapi: string;
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, { examples?: unknown[] }>; securitySchemes: object };
+  components: { schemas: Record<string, { examples?: unknown[] }>; securitySchemes: object; headers: object };
 }
 
 let world: World;
@@ -47,28 +47,58 @@ test('the routes and who may call them', async () => {
   );
   expect(routes.sort()).toMatchInlineSnapshot(`
     [
+      "DELETE /admin/batches/{batch}: admin_delete_batch",
+      "DELETE /api-keys/{api_key}: delete_api_key",
       "DELETE /batches/{batch}: delete_batch",
+      "DELETE /roles/{role}: delete_role",
       "DELETE /uploads/{handler}: invalidate_upload_url",
+      "DELETE /users/{user}: delete_user",
+      "GET /admin/accounts/{account}: admin_get_account",
+      "GET /admin/accounts: admin_get_accounts",
+      "GET /admin/audit/export: admin_get_audit",
+      "GET /admin/audit: admin_get_audit",
+      "GET /admin/batches/{batch}: admin_get_batch",
+      "GET /admin/batches: admin_get_batches",
+      "GET /api-keys/{api_key}: get_api_key",
+      "GET /api-keys: get_api_keys",
       "GET /batches/{batch}/events: get_batch",
       "GET /batches/{batch}/results: get_batch",
       "GET /batches/{batch}: get_batch",
       "GET /batches: get_batches",
       "GET /health/live: null",
       "GET /health/ready: null",
+      "GET /me: anyone",
       "GET /operations/{name}/template: get_operations",
       "GET /operations/{name}: get_operations",
       "GET /operations: get_operations",
+      "GET /roles/{role}: get_role",
+      "GET /roles: get_roles",
       "GET /training/cohorts/{cohort_id}/learners: get_cohort_learners",
       "GET /training/cohorts/{cohort_id}: get_cohort",
       "GET /training/cohorts: get_cohorts",
       "GET /training/courses: get_courses",
       "GET /training/exams/{slug}: get_exam",
       "GET /training/exams: get_exams",
+      "GET /users/{user}: get_user",
+      "GET /users: get_users",
+      "PATCH /admin/accounts/{account}: admin_update_account",
+      "PATCH /admin/batches/{batch}: admin_update_batch",
       "PATCH /batches/{batch}: update_batch",
+      "PATCH /roles/{role}: update_role",
+      "PATCH /users/{user}: update_user",
+      "POST /admin/accounts: admin_create_account",
+      "POST /admin/batches/cancel: admin_cancel_batches",
+      "POST /api-keys: create_api_key",
+      "POST /auth/refresh: null",
+      "POST /auth/sign-out: anyone",
+      "POST /auth/token: null",
       "POST /batches: create_batch",
+      "POST /me/password: anyone",
       "POST /operations/add_person: add_person",
+      "POST /roles: create_role",
       "POST /uploads/{handler}/complete: create_upload_url",
       "POST /uploads: create_upload_url",
+      "POST /users: create_user",
     ]
   `);
 });
@@ -81,7 +111,9 @@ test('it is OpenAPI 3.1 with a bearer key, and every reference leads somewhere',
   expect(targets.length).toBeGreaterThan(10);
   for (const target of targets) expect(document.components.schemas).toHaveProperty(target);
   expect(text).not.toContain('x-optional');
-  expect(text.match(/"\$ref":"(?!#\/components\/schemas\/)/g)).toBeNull();
+  for (const [, target] of text.matchAll(/"\$ref":"#\/components\/headers\/([^"]+)"/g))
+    expect(document.components.headers).toHaveProperty(target!);
+  expect(text.match(/"\$ref":"(?!#\/components\/(?:schemas|headers)\/)/g)).toBeNull();
 });
 
 test('every operation says what it does, who may call it, and how it fails', () => {
@@ -109,6 +141,25 @@ test('every operation says what it does, who may call it, and how it fails', () 
     }
   }
 });
+
+test('wherever a caller is known, requests are counted, and answers tell what is left', () => {
+  for (const { operation } of operations()) {
+    const open = operation['x-permission'] === null;
+    expect(operation.responses['429']?.description.includes('`rate_limited`') ?? false).toBe(!open);
+    const good = Object.entries(operation.responses).filter(([status]) => status < '300');
+    expect(good.length).toBeGreaterThan(0);
+    for (const [, { headers = {} }] of good) {
+      if (open) expect(headers).not.toHaveProperty('RateLimit');
+      else expect(headers).toMatchObject(LIMITS);
+    }
+    if (!open) expect(operation.responses['429']!.headers).toMatchObject({ ...LIMITS, 'Retry-After': {} });
+  }
+});
+
+const LIMITS = {
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimit-Policy' },
+};
 
 test('only the body of an upload may be left out', () => {
   expect(document.paths['/uploads']?.post?.requestBody?.required).toBe(false);

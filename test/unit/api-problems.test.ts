@@ -8,6 +8,7 @@ import {
 } from '../../src/core/errors.ts';
 import { OperationRegistry } from '../../src/core/operation.ts';
 import { openTrainingReads } from '../../src/operations/training/reads/training-reads.ts';
+import type { OnRealParts } from '../support/access/real-problems.ts';
 import { addPerson, apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
 
 let world: World;
@@ -45,21 +46,17 @@ async function called(code: RequestErrorCode) {
   const operations = new OperationRegistry([
     { ...addPerson, limits: { rate: { records: 1, seconds: 60, per: 'account' } } },
   ]);
-  const other = await apiInMemory({
-    operations,
-    calls: {
-      run: async () => {
-        throw new RequestError(code, 'this is how it ended');
-      },
-    },
-  });
+  const run = async () => {
+    throw new RequestError(code, 'this is how it ended');
+  };
+  const other = await apiInMemory({ operations }, { calls: { run, note: run, keep: run } });
   const response = await other.post('/operations/add_person', { name: 'Grace' });
   await other.app.close();
   return response;
 }
 
-/** How each code is reached, and with which status. */
-const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]> = {
+/** How each code is reached, and with which status; what takes accounts is tried on real parts (access-problems). */
+const REACHED: Record<Exclude<RequestErrorCode, OnRealParts>, [number, () => ReturnType<World['get']>]> = {
   malformed_json: [400, () => raw('{"handler":')],
   malformed_request: [400, () => world.get('/batches/%ZZ')],
   unauthenticated: [401, () => world.get('/batches', 'nobody')],
@@ -73,9 +70,8 @@ const REACHED: Record<RequestErrorCode, [number, () => ReturnType<World['get']>]
   exam_not_open: [
     403,
     async () => {
-      const upcoming = await apiInMemory({
-        training: openTrainingReads(async <Row>() => [{ slug: 'x', course: 'y', state: 'upcoming' } as Row]),
-      });
+      const sql = async <Row>() => [{ slug: 'x', course: 'y', state: 'upcoming' } as Row];
+      const upcoming = await apiInMemory({}, { training: openTrainingReads(sql, 'account-1') });
       upcoming.callers.set('learner', callerWith([{ effect: 'allow', actions: ['get_exam'] }]));
       const answer = await upcoming.get('/training/exams/x', 'learner');
       await upcoming.app.close();

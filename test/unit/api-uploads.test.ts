@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RetryableFault } from '../../src/core/errors.ts';
 import { PartsRefused, type StoredPart, UploadGone } from '../../src/engine/ports/object-store.ts';
-import { apiInMemory, callerWith, filledUpload, SETTINGS, someBatch, type World } from './api-memory.ts';
+import { ALL, apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
 import { objectsInMemory } from './api-memory-uploads.ts';
 
 const MiB = 1024 * 1024;
@@ -21,7 +21,6 @@ beforeEach(async () => {
   removals = [];
   const elsewhere = { uploads: new Map(), batches: new Map(), answers: new Map(), objects: new Map() };
   world = await apiInMemory({
-    settings: { ...SETTINGS, fileBytes: 20 * MiB },
     objects: {
       ...objectsInMemory(elsewhere),
       head: async (key) => world.objects.get(key) ?? null,
@@ -45,8 +44,15 @@ beforeEach(async () => {
       },
     },
   });
+  world.callers.set('all', callerOf(20 * MiB));
 });
 afterEach(() => world.app.close());
+
+/** Somebody of an account that may upload files of so many bytes. */
+const callerOf = (fileBytes: number) => {
+  const caller = callerWith(ALL);
+  return { ...caller, limits: { ...caller.limits, fileBytes } };
+};
 
 const key = (handler: string) => world.uploads.get(handler)!.objectKey;
 const changed = (handler: string, change: object) => Object.assign(world.uploads.get(handler)!, change);
@@ -108,7 +114,8 @@ describe('an upload in parts', () => {
 
 describe('a size over what a single PUT takes', () => {
   test('is refused with the word that helps', async () => {
-    const roomy = await apiInMemory({ settings: { ...SETTINGS, fileBytes: 50e9 } });
+    const roomy = await apiInMemory();
+    roomy.callers.set('all', callerOf(50e9));
     const most = 5 * 1024 ** 3;
     const refused = await roomy.post('/uploads', { size: most + 1 });
     expect(refused.json()).toMatchObject({ status: 422, errors: [{ pointer: '/size', code: 'too_large' }] });

@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import {
-  environment,
-  environmentExample,
-  readConfig,
-  SETTINGS,
-  secretsOf,
-  settingsTable,
-} from '../../src/config.ts';
+import { environment, environmentExample, readConfig, secretsOf, settingsTable } from '../../src/config.ts';
+import { SETTINGS } from '../../src/settings.ts';
 
 const MIB = 1024 * 1024;
 
@@ -51,6 +45,14 @@ describe('readConfig', () => {
       SHEAF_STEP_SECONDS: 900,
       SHEAF_STALLED_SECONDS: 86_400,
       SHEAF_KEEP_SECONDS: 30 * 86_400,
+      SHEAF_TOKEN_SECONDS: 900,
+      SHEAF_SESSION_SECONDS: 30 * 86_400,
+      SHEAF_TRUST_PROXY: false,
+      SHEAF_REQUESTS_PER_MINUTE: 6000,
+      SHEAF_REQUESTS_LOCK_SECONDS: 0,
+      SHEAF_MAX_BATCHES: 1000,
+      SHEAF_MAX_RECORDS: 1_000_000_000,
+      SHEAF_MAX_STORED_BYTES: 1e12,
     });
   });
 
@@ -68,6 +70,16 @@ describe('readConfig', () => {
       SHEAF_CHUNK_RECORDS: '100000',
     };
     expect(readConfig(given)).toMatchObject({ ...given, SHEAF_PORT: 0, SHEAF_CHUNK_RECORDS: 100_000 });
+  });
+
+  test('whom pages and proxies are believed to be', () => {
+    const read = (env: Record<string, string>) => readConfig(env);
+    expect(
+      read({ SHEAF_CORS_ORIGINS: 'https://a.example, http://localhost:5173' }).SHEAF_CORS_ORIGINS,
+    ).toEqual(['https://a.example', 'http://localhost:5173']);
+    expect(read({ SHEAF_CORS_ORIGINS: '*' }).SHEAF_CORS_ORIGINS).toEqual(['*']);
+    expect(read({ SHEAF_TRUST_PROXY: '2' }).SHEAF_TRUST_PROXY).toBe(2);
+    expect(read({ SHEAF_TRUST_PROXY: '10.0.0.0/8,::1' }).SHEAF_TRUST_PROXY).toEqual(['10.0.0.0/8', '::1']);
   });
 
   test('an empty variable is one that is not set', () => {
@@ -112,6 +124,19 @@ describe('readConfig', () => {
       key,
       'must have at least 16 characters, of printable ASCII without blanks',
     ]),
+    ['SHEAF_ADMIN_PASSWORD', 'swordfish', 'must have 12 to 256 characters'],
+    ...['https://a.example/', 'a.example', 'ftp://a.example', '*,https://a.example', 'null'].map(
+      (origins) => [
+        'SHEAF_CORS_ORIGINS',
+        origins,
+        `must be origins such as https://app.example.com, or *, not "${origins}"`,
+      ],
+    ),
+    ...['true', '0', 'localhost', '10.0.0.0/33', '10.0.0.1,'].map((proxies) => [
+      'SHEAF_TRUST_PROXY',
+      proxies,
+      `must be false, a number of proxies, or addresses such as 10.0.0.0/8,127.0.0.1, not "${proxies}"`,
+    ]),
   ])('%s=%s is refused', (name, value, message) => {
     expect(problems({ [name]: value })).toEqual([`${name} ${message}`]);
   });
@@ -153,6 +178,7 @@ describe('readConfig', () => {
     const secrets = Object.entries(SETTINGS).filter(([, setting]) => 'secret' in setting);
     expect(secrets.map(([name]) => name)).toEqual([
       'SHEAF_ADMIN_KEY',
+      'SHEAF_ADMIN_PASSWORD',
       'DATABASE_URL',
       'REDIS_URL',
       'AWS_ACCESS_KEY_ID',

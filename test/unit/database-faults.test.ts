@@ -6,6 +6,8 @@ import { openDatabase } from '../../src/adapters/postgres/database.ts';
 import { asFault, isConnectionLost } from '../../src/adapters/postgres/faults.ts';
 import { postgresUploadStore } from '../../src/adapters/postgres/upload-store.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
+import { actorFor } from '../support/actor.ts';
+import { AMPLE, testCaller } from '../support/caller.ts';
 
 function serverSaid(code: string): Error {
   return Object.assign(new postgres.PostgresError('as the server says it'), { code });
@@ -49,14 +51,11 @@ test('a database that is away is a passing trouble for every request', async () 
   const url = 'postgres://sheaf:x@127.0.0.1:1/sheaf';
   const database = openDatabase(url, { max: 1 });
   const sql = connect(url, { max: 1, name: 'test' });
-  const batches = postgresBatchStore({ db: database.db, sql });
-  const uploads = postgresUploadStore({ db: database.db, sql });
   const id = '019930a4-0000-7000-8000-000000000000';
-  for (const ask of [
-    () => batches.find(id, id),
-    () => batches.list(id, { limit: 1 }),
-    () => uploads.find(id, id),
-  ]) {
+  const actor = actorFor(testCaller({ accountId: id }));
+  const batches = postgresBatchStore({ db: database.db, sql, defaults: AMPLE }, actor);
+  const uploads = postgresUploadStore({ db: database.db, sql, defaults: AMPLE }, actor);
+  for (const ask of [() => batches.find(id), () => batches.list({ limit: 1 }), () => uploads.find(id)]) {
     await expect(ask()).rejects.toBeInstanceOf(RetryableFault);
   }
   await Promise.all([database.close(), sql.end({ timeout: 1 })]);

@@ -4,7 +4,7 @@ import { RequestError, RetryableFault } from '../../src/core/errors.ts';
 import { fingerprintOf, onceUnderKey } from '../../src/engine/idempotency.ts';
 import { type KeptAnswer, KeyTaken, type RequestKey } from '../../src/engine/ports/request-stores.ts';
 
-const request: RequestKey = { accountId: 'a', route: 'POST /x', key: 'k', fingerprint: 'f' };
+const request: RequestKey = { route: 'POST /x', key: 'k', fingerprint: 'f' };
 const answer = (made: number): KeptAnswer => ({
   status: 201,
   headers: { location: `/${made}` },

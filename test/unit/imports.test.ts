@@ -16,15 +16,33 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   adapters: ['core', 'formats', 'engine'],
 
   // The ground: they know nothing of ours.
-  config: [],
+  'setting-values': [],
+  settings: ['setting-values'],
+  config: ['settings'],
   embedded: [],
   'run-until-stopped': [],
   'close-all': [],
   // On the ground, for every process.
   log: ['config'],
 
+  // What is bound to an account.
+  'account-services': ['engine', 'operations', 'adapters'],
   // The composition root, and where a process finds the servers that it is to compose.
-  services: ['core', 'formats', 'engine', 'operations', 'adapters', 'config', 'log', 'close-all'],
+  services: [
+    'account-services',
+    'sign-in-services',
+    'core',
+    'formats',
+    'engine',
+    'operations',
+    'adapters',
+    'config',
+    'log',
+    'close-all',
+  ],
+  'sign-in-services': ['core', 'engine', 'adapters', 'config', 'close-all'],
+  // What is done to accounts from the machine itself.
+  caretaking: ['core', 'engine', 'adapters'],
   'embedded-services': ['core', 'services', 'embedded', 'config', 'log', 'close-all'],
   locate: ['services', 'embedded-services', 'embedded', 'config'],
 
@@ -34,6 +52,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
   // Each with an entry point (`main.ts`) of its own.
   api: [
+    'caretaking',
+    'account-services',
+    'sign-in-services',
     'core',
     'formats',
     'engine',
@@ -46,9 +67,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'run-until-stopped',
   ],
   workers: ['core', 'engine', 'own-operations', 'services', 'locate', 'config', 'log', 'run-until-stopped'],
-  migrate: ['services', 'locate', 'config', 'log'],
+  migrate: ['caretaking', 'services', 'locate', 'config', 'log'],
 
   start: [
+    'caretaking',
     'core',
     'own-operations',
     'services',
@@ -65,6 +87,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // Types alone, see TYPES_ALONE.
   client: ['core', 'api'],
   cli: [
+    'caretaking',
+    'locate',
     'core',
     'formats',
     'operations',
@@ -87,14 +111,16 @@ const MAY_COMPUTE = 'src/own-operations/import-module.ts';
 const TYPES_ALONE: Record<string, readonly string[]> = {
   client: ['core', 'api'],
   cli: ['api'],
-  api: ['operations'],
+  api: ['operations', 'account-services', 'sign-in-services'],
 };
 
 /** Packages with a place of their own, by the start of their name. */
 const HOMES: { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(fastify($|-)|@fastify\/)/, homes: ['src/api/'] },
-  { packages: /^(bullmq|ioredis|pg)$/, homes: ['src/adapters/queue/'] },
+  { packages: /^(bullmq|pg)$/, homes: ['src/adapters/queue/'] },
+  { packages: /^ioredis$/, homes: ['src/adapters/queue/', 'src/adapters/redis/'] },
   { packages: /^@(aws-sdk|smithy)\//, homes: ['src/adapters/s3/'] },
+  { packages: /^jose$/, homes: ['src/adapters/jwt/'] },
   { packages: /^drizzle-orm$/, homes: ['src/adapters/postgres/'] },
   { packages: /^undici$/, homes: ['src/adapters/http-client/'] },
   // The embedded PostgreSQL has no psql: its database is created over a connection.
@@ -350,11 +376,14 @@ describe('what is refused', () => {
     ['src/start.ts', `import plugin from 'fastify-plugin';`],
     ['src/services.ts', `import { Queue } from 'bullmq';`],
     ['src/services.ts', `import { Redis } from 'ioredis';`],
+    ['src/adapters/postgres/a.ts', `import { Redis } from 'ioredis';`],
+    ['src/adapters/redis/a.ts', `import { Queue } from 'bullmq';`],
     ['src/adapters/postgres/a.ts', `import pg from 'pg';`],
     ['src/engine/a.ts', `import { S3Client } from '@aws-sdk/client-s3';`],
     ['src/adapters/queue/a.ts', `import postgres from 'postgres';`],
     ['src/embedded/s3/a.ts', `import postgres from 'postgres';`],
     ['src/engine/a.ts', `import { eq } from 'drizzle-orm';`],
+    ['src/engine/a.ts', `import { jwtVerify } from 'jose';`],
     ['src/operations/http/a.ts', `import { Agent } from 'undici';`],
     ['src/engine/a.ts', `import { drizzle } from 'drizzle-orm/postgres-js';`],
     ['src/api/a.ts', `const { b } = await import('drizzle-orm/pg-core');`],
@@ -376,6 +405,7 @@ describe('what is refused', () => {
     ],
     ['src/adapters/postgres/a.ts', `import postgres from 'postgres';\nimport { b } from '../../core/b.ts';`],
     ['src/adapters/queue/a.ts', `import pg from 'pg';\nimport type { B } from '../../engine/b.ts';`],
+    ['src/adapters/redis/a.ts', `import { Redis } from 'ioredis';\nimport { b } from '../../core/b.ts';`],
     ['src/services.ts', `import { b } from './adapters/s3/b.ts';\nimport { c } from './operations/c.ts';`],
     ['src/api/routes/a.ts', `import fastify from 'fastify';\nimport { b } from '../b.ts';`],
     ['workers/a.ts', `import { b } from '../src/engine/b.ts';\nimport { c } from './c.ts';`],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { writeServices } from '../../src/embedded/services-file.ts';
-import { locateServices } from '../../src/locate.ts';
+import { locateDatabase, locateServices } from '../../src/locate.ts';
 
 let directory: string;
 
@@ -84,5 +84,23 @@ describe('a process that starts no services of its own', () => {
   it('says what to set when neither names it', async () => {
     await expect(locate()).rejects.toThrow(`DATABASE_URL is not set, and nothing runs on ${directory}`);
     await expect(locate({ DATABASE_URL: REAL.DATABASE_URL })).rejects.toThrow('S3_ENDPOINT is not set');
+  });
+});
+
+describe('a command that needs the database alone', () => {
+  const database = (settings: Record<string, string> = {}) =>
+    locateDatabase(readConfig({ SHEAF_DATA_DIR: directory, ...settings }));
+
+  it('goes by the setting, without those of the object store', async () => {
+    expect(await database({ DATABASE_URL: 'postgres://db/sheaf' })).toBe('postgres://db/sheaf');
+  });
+
+  it('finds that of the npm start that runs', async () => {
+    await running();
+    expect(await database()).toBe(DATABASE);
+  });
+
+  it('says what to set where nothing runs', async () => {
+    await expect(database()).rejects.toThrow(/^DATABASE_URL is not set, and nothing runs on .*npm start$/);
   });
 });

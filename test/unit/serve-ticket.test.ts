@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import Type from 'typebox';
 import { describe, expect, test } from 'vitest';
+import type { Statement } from '../../src/core/access.ts';
 import type { Counts, Stage } from '../../src/core/batch.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../../src/core/errors.ts';
 import { UNSTATED } from '../../src/core/file-format.ts';
@@ -24,6 +25,7 @@ import type {
 import type { WorkTransaction } from '../../src/engine/ports/work-transaction.ts';
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
 import { csvDescription } from '../../src/formats/description.ts';
+import { ADMIN_STATEMENTS, AMPLE } from '../support/caller.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const KNOWN: KnownOperations = { names: ['greet'], versions: [1] };
@@ -54,6 +56,8 @@ interface Script {
   /** After which step the worker is told to stop; `'before'`: it is stopping already. */
   stopAfter?: Stage | 'before';
   nothingToClaim?: boolean;
+  /** What whoever the batch runs on behalf of may do; everything, where nothing is said. */
+  rights?: readonly Statement[] | null;
   /** Called where a step would settle, e.g. to take the lease away. */
   onSettle?: (leases: LeaseKeeper) => void;
 }
@@ -92,6 +96,8 @@ class World {
   input: CopiedInput | undefined;
   part = '';
   gaveUpFor = 0;
+  /** How often it was looked up what somebody may do. */
+  looks = 0;
   readonly longStages = new Set<BatchClaim['stage']>();
   /** With which most bytes each claim of a batch was made. */
   readonly mostBytes: (number | undefined)[] = [];
@@ -134,6 +140,7 @@ class World {
       attempts: this.#script.attempts ?? 1,
       batchId: BATCH,
       accountId: 'a1',
+      accountLimits: {},
       operation: 'greet',
       operationVersion: 1,
       status: STATUS[stage],
@@ -169,6 +176,7 @@ class World {
       batchId: BATCH,
       accountId: 'a1',
       userName: 'ada',
+      principal: { kind: 'user', id: 'u1' },
       operation: 'greet',
       operationVersion: 1,
       settings: {},
@@ -194,7 +202,6 @@ class World {
         chunk: { records: 100, bytes: 1 << 20 },
         recordBytes: 1 << 20,
         cellBytes: 1 << 20,
-        fileBytes: 1 << 30,
         unpackedBytes: 1 << 30,
         leaseSeconds: 20,
         maxAttempts: MAX_ATTEMPTS,
@@ -202,6 +209,7 @@ class World {
         keepSeconds: 60,
         stepSeconds: 600,
         stalledSeconds: 600,
+        accountLimits: AMPLE,
       },
       log: silent,
       known: KNOWN,
@@ -209,8 +217,20 @@ class World {
       longStages: this.longStages,
       stopping,
       openScratch: never,
+      principals: {
+        rightsOf: async (accountId, principal) => {
+          expect([accountId, principal]).toEqual(['a1', { kind: 'user', id: 'u1' }]);
+          this.looks += 1;
+          return this.#script.rights === undefined ? ADMIN_STATEMENTS : this.#script.rights;
+        },
+      },
       // None of these operations has limits.
-      gate: new Gate({ limits: {} as LimitStore, leaseSeconds: 20, log: silent }),
+      gate: new Gate({
+        limits: {} as LimitStore,
+        leaseSeconds: 20,
+        log: silent,
+        accounts: { limitSettings: async () => ({}) },
+      }),
       queue: {
         enqueue: async (tickets) => void this.tickets.push(...tickets),
         waiting: never,
@@ -230,6 +250,7 @@ class World {
         completeMultipart: never,
         abortMultipart: never,
         remove: never,
+        bytesOf: async () => 0,
         removeAll: async (prefix) => {
           const under = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
           for (const key of under) this.objects.delete(key);
@@ -278,7 +299,7 @@ class World {
           this.#settle('convert');
           this.input = { ...this.input!, ...input, conversion: null };
         },
-        finishResults: async (_, files, counts) => {
+        finishResults: async (_, { files, counts }) => {
           this.#settle('write_results');
           expect(files.map((file) => file.kind)).toEqual(KINDS);
           this.counts = counts;
@@ -452,6 +473,33 @@ describe('a ticket', () => {
       expect(world.sessions).toBe(0);
     },
   );
+});
+
+describe('a right that is withdrawn', () => {
+  test.each<[string, Statement[] | null]>([
+    ['nobody any more', null],
+    ['a role that allows nothing', []],
+    ['a role that denies it', [...ADMIN_STATEMENTS, { effect: 'deny', actions: ['greet'] }]],
+    ['a role that allows to make batches alone', [{ effect: 'allow', actions: ['create_batch'] }]],
+  ])('%s: the batch fails with the first attempt, and nothing is read', async (_, rights) => {
+    const world = new World({ rights, next: { process: [] } });
+    await world.serve('process');
+    expect(world.did).toEqual([
+      'claim process',
+      'give up',
+      expect.stringMatching(/^fail b1: permission_withdrawn: greet .*\bada\b/),
+      'advance b1',
+    ]);
+    expect([world.looks, world.sessions]).toEqual([1, 0]);
+  });
+
+  test('keeps nobody from checking the records', async () => {
+    const world = new World({ rights: null, next: { copy: [], validate: [] } });
+    await world.serve('copy');
+    await world.serve('validate');
+    expect(world.did).toContain('settle validate');
+    expect(world.looks).toBe(0);
+  });
 });
 
 describe('a worker that stops', () => {

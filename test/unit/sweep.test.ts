@@ -29,10 +29,23 @@ async function sweepOver(found: Found) {
   const engine: Sweep = {
     settings: { maxAttempts: 8, stalledSeconds: 60 },
     log: silent,
-    uploads: { toRemove: async () => step('uploads', []), removed: async () => undefined },
-    objects: { removeAll: async () => 0, abortMultipart: async () => undefined },
+    uploads: {
+      toRemove: async () => step('uploads', []),
+      removed: async () => undefined,
+      toMeasure: async () => step('uploads to measure', []),
+      measured: async () => undefined,
+    },
+    objects: {
+      removeAll: async () => 0,
+      abortMultipart: async () => undefined,
+      head: async () => null,
+      listParts: async () => [],
+    },
     idempotency: { forgetOld: async (most) => step(`forget ${most}`, 0) },
     limits: { forgetUnused: async (most) => step(`limits ${most}`, 0) },
+    sessions: { forgetOld: async (most) => step(`sessions ${most}`, 0) },
+    throttle: { forgetOld: async (most) => step(`attempts ${most}`, 0) },
+    signingKeys: { forgetOld: async (most) => step(`signing keys ${most}`, 0) },
     work: {
       reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
       exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
@@ -66,8 +79,12 @@ describe('a sweep', () => {
       'removals',
       'waiting',
       'uploads',
+      'uploads to measure',
       'forget 1000',
       'limits 1000',
+      'sessions 1000',
+      'attempts 1000',
+      'signing keys 1000',
     ]);
     expect(tickets).toEqual([]);
   });

@@ -18,6 +18,8 @@ import { failureTally } from './failure-tally.ts';
 import { coercionsOf } from './failures.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
+import { nextOfAccount } from './waiting-work.ts';
+import { mostChunksOf } from './worker-share.ts';
 
 interface BatchState {
   id: string;
@@ -44,6 +46,11 @@ interface BatchState {
 export async function advanceBatch(sql: Sql, batchId: string): Promise<WorkWaiting[]> {
   const look = await lookAt(sql, batchId);
   if (look === undefined) return [];
+  const waiting = await advanceFrom(sql, batchId, look);
+  return look.limited ? [...waiting, ...(await nextOfAccount(sql, look.accountId))] : waiting;
+}
+
+async function advanceFrom(sql: Sql, batchId: string, look: Look): Promise<WorkWaiting[]> {
   if (look.status === 'processing' && look.stopAfter !== null) {
     const stopped = await stopAtLimit(sql, batchId, look.stopAfter);
     if (stopped.length > 0) return stopped;
@@ -89,6 +96,9 @@ async function writeResults(tx: Transaction, batchId: string): Promise<WorkWaiti
 }
 
 interface Look {
+  accountId: string;
+  /** Its account may run only so many chunks at once. */
+  limited: boolean;
   status: BatchStatus;
   stopAfter: StopAfter | null;
   execution: Execution;
@@ -105,7 +115,8 @@ interface Look {
  */
 async function lookAt(sql: Sql, batchId: string): Promise<Look | undefined> {
   const [look] = await sql<Look[]>`
-    select status, stop_after as "stopAfter", execution, effects,
+    select account_id as "accountId", status, stop_after as "stopAfter", execution, effects,
+      exists (select from accounts own where own.id = b.account_id and ${mostChunksOf(sql)} is not null) as limited,
       status in ('validating', 'processing') and stage is null
         and exists (select from chunks c where c.batch_id = b.id and c.status <> 'settled') as "underWay",
       execution = 'serial' and not exists (
@@ -233,7 +244,8 @@ export async function enterFailed(
       lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
       stage = case when total is not null then 'write_results' end,
       results = case when total is null then '[]'::jsonb end,
-      results_at = case when total is null then clock_timestamp() end
+      results_at = case when total is null then clock_timestamp() end,
+      stored_bytes = case when input_key is null then 0 else stored_bytes end
     where id = ${batchId} and ${mayEnter(tx, 'failed')}`;
   if (failed.count > 0) await releaseChunks(tx, batchId);
 }

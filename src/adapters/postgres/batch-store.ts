@@ -1,13 +1,9 @@
-import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, lt, type SQL } from 'drizzle-orm';
-import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
-import type { FileFormat } from '../../core/file-format.ts';
-import type { FinalResult } from '../../core/result.ts';
-import type { StopAfter } from '../../core/stop-after.ts';
-import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
-import type { BatchRow, BatchStore } from '../../engine/ports/request-stores.ts';
-import type { InputDescription, ResultFile } from '../../engine/ports/work-store.ts';
-import { RECENT_SECONDS } from '../../engine/progress.ts';
+import { and, eq, lt, type SQL } from 'drizzle-orm';
+import type { AccountLimits } from '../../core/account-limits.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
+import type { BatchStore } from '../../engine/ports/request-stores.ts';
 import { batchFilter } from './batch-filters.ts';
+import { type Selected, selectBatches, toRow } from './batch-rows.ts';
 import { changeBatch } from './change-batch.ts';
 import type { Sql } from './connect.ts';
 import { createBatch } from './create-batch.ts';
@@ -15,174 +11,37 @@ import type { Database } from './database.ts';
 import { requestDeletion } from './delete-batch.ts';
 import { failuresOf } from './failures.ts';
 import { faultsTold } from './faults.ts';
-import { startOfResult } from './journal.ts';
-import { batches, chunks, uploads } from './schema.ts';
-import { recordJournal } from './work-schema.ts';
+import { batches } from './schema.ts';
 
 /** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
-export function postgresBatchStore({ db, sql }: { db: Database; sql: Sql }): BatchStore {
+export function postgresBatchStore(
+  { db, sql, defaults }: { db: Database; sql: Sql; defaults: AccountLimits },
+  actor: Actor,
+): BatchStore {
+  const own = eq(batches.accountId, actor.accountId);
   return {
-    create: (batch, keep) => faultsTold(() => createBatch(sql, batch, keep)),
-    find: async (accountId, id) => {
-      const row = await lookAt(db, accountId, id);
+    create: (batch, keep) => faultsTold(() => createBatch(sql, { actor, defaults }, batch, keep)),
+    find: async (id) => {
+      const row = await lookAt(db, own, id);
       if (row === undefined) return null;
       if (row.page.failures !== null) return toRow(row);
       return { ...toRow(row), failures: await faultsTold(() => failuresOf(sql, id)) };
     },
-    look: async (accountId, id) => {
-      const row = await lookAt(db, accountId, id);
+    look: async (id) => {
+      const row = await lookAt(db, own, id);
       return row === undefined ? null : toRow(row);
     },
-    list: (accountId, { limit, before, filters = {} }) => {
+    list: ({ limit, before, filters = {} }) => {
       const older = before === undefined ? undefined : lt(batches.id, before);
-      const wanted = and(eq(batches.accountId, accountId), older, batchFilter(filters));
+      const wanted = and(own, older, batchFilter(filters));
       return faultsTold(async () => (await selectBatches(db, wanted, limit)).map(toRow));
     },
-    change: (accountId, id, change) => faultsTold(() => changeBatch(sql, accountId, id, change)),
-    requestDeletion: (accountId, id) => faultsTold(() => requestDeletion(sql, accountId, id)),
+    change: (id, change) => faultsTold(() => changeBatch(sql, { actor, defaults }, id, change)),
+    requestDeletion: (id) => faultsTold(() => requestDeletion(sql, actor, id)),
   };
 }
 
-async function lookAt(db: Database, accountId: string, id: string): Promise<Selected | undefined> {
-  const own = and(eq(batches.accountId, accountId), eq(batches.id, id));
-  const [row] = await faultsTold(() => selectBatches(db, own, 1));
+async function lookAt(db: Database, own: SQL, id: string): Promise<Selected | undefined> {
+  const [row] = await faultsTold(() => selectBatches(db, and(own, eq(batches.id, id)), 1));
   return row;
-}
-
-/** Tombstones are nobody's. */
-async function selectBatches(db: Database, where: SQL | undefined, limit: number): Promise<Selected[]> {
-  const page = db.$with('page').as(
-    db
-      .select({ ...getTableColumns(batches), filename: uploads.filename })
-      .from(batches)
-      .innerJoin(uploads, eq(uploads.id, batches.uploadId))
-      .where(and(isNull(batches.deletedAt), where))
-      .orderBy(desc(batches.id))
-      .limit(limit),
-  );
-  const counted = db.select({ id: page.id }).from(page).where(isNull(page.resultsAt));
-  const tally = db.$with('tally').as(
-    db
-      .select({
-        batchId: chunks.batchId,
-        settled:
-          fragment<number>`(sum(${chunks.records}) filter (where ${chunks.status} = 'settled'))::float8`.as(
-            'settled',
-          ),
-        recent: fragment<number>`(sum(${chunks.records}) filter (
-          where ${chunks.status} = 'settled'
-            and ${chunks.settledAt} > now() - make_interval(secs => ${RECENT_SECONDS})))::float8`.as(
-          'recent',
-        ),
-        succeeded: fragment<number>`sum(${chunks.succeeded})::float8`.as('chunk_succeeded'),
-        // Before its chunk is processed an invalid record has failed too; afterwards it is among the failed.
-        failed: fragment<number>`sum(case when ${chunks.part} is null then ${chunks.invalid}
-          else ${chunks.failed} end)::float8`.as('chunk_failed'),
-      })
-      .from(chunks)
-      .where(inArray(chunks.batchId, counted))
-      .groupBy(chunks.batchId),
-  );
-  // Of chunks that are not settled: few are worked on at once, so few rows are there to be counted.
-  const tried = db.$with('tried').as(
-    db
-      .select({
-        batchId: recordJournal.batchId,
-        succeeded: countOf('succeeded').as('tried_succeeded'),
-        failed: countOf('failed').as('tried_failed'),
-      })
-      .from(recordJournal)
-      .where(and(inArray(recordJournal.batchId, counted), eq(recordJournal.state, 'final')))
-      .groupBy(recordJournal.batchId),
-  );
-  return await db
-    .with(page, tally, tried)
-    .select()
-    .from(page)
-    .leftJoin(tally, eq(tally.batchId, page.id))
-    .leftJoin(tried, eq(tried.batchId, page.id))
-    .orderBy(desc(page.id));
-}
-
-function countOf(status: FinalResult<unknown>['status']) {
-  return fragment<number>`(count(*) filter (
-    where starts_with(${recordJournal.result}, ${startOfResult(status)})))::float8`;
-}
-
-function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): boolean {
-  return status === 'deleting' || stage === 'remove';
-}
-
-type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
-
-interface Selected {
-  page: StoredBatch;
-  tally: Tally | null;
-  /** Of records that have their result before their chunk is settled. */
-  tried: { succeeded: number; failed: number } | null;
-}
-
-interface Tally {
-  settled: number | null;
-  recent: number | null;
-  succeeded: number | null;
-  failed: number | null;
-}
-
-function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow {
-  const statuses = stored.statuses as BatchRow['statuses'];
-  const written = stored.resultsAt !== null;
-  const total = stored.total;
-  const succeeded = written ? stored.succeeded : (sums?.succeeded ?? 0) + (tried?.succeeded ?? 0);
-  const failed = written ? stored.failed : (sums?.failed ?? 0) + (tried?.failed ?? 0);
-  return {
-    id: stored.id,
-    accountId: stored.accountId,
-    operation: stored.operation,
-    status: stored.status as BatchStatus,
-    statusReason: stored.statusReason as StatusReason | null,
-    failedFrom: stored.failedFrom as BatchStatus | null,
-    statuses,
-    hash: stored.hash ?? stored.statedHash,
-    metadata: stored.metadata as Record<string, unknown>,
-    settings: stored.settings as Record<string, unknown>,
-    mapping: stored.mapping as Record<string, string>,
-    onInvalid: stored.onInvalid as OnInvalid,
-    dryRun: stored.dryRun,
-    stopAfter: stored.stopAfter as StopAfter | null,
-    execution: stored.execution as Execution,
-    customId: stored.customId,
-    priority: stored.priority,
-    resultsFormats: stored.resultsFormats as ResultsFormat[],
-    expiresAfter: stored.expiresAfter,
-    uploadId: stored.uploadId,
-    uploadBytes: stored.uploadBytes,
-    filename: stored.filename,
-    format: stored.format as FileFormat,
-    converting: stored.conversion !== null && stored.status === 'copied',
-    coerced: (stored.coerced ?? {}) as CoercionCounts,
-    failures: (stored.failures ?? NO_FAILURES) as FailureSummary,
-    read: stored.read as InputDescription | null,
-    counts: {
-      total,
-      succeeded,
-      failed,
-      skipped: stored.skipped,
-      unprocessed: written ? stored.unprocessed : total === null ? 0 : total - succeeded - failed,
-    },
-    progressDone: stored.progressDone,
-    phase: {
-      settled: (sums?.settled ?? 0) + (tried?.succeeded ?? 0) + (tried?.failed ?? 0),
-      recent: sums?.recent ?? 0,
-      since: statuses.at(-1)?.ts ?? null,
-    },
-    results: stored.results as ResultFile[] | null,
-    // While they are being removed nobody should begin to fetch them.
-    resultsReady: written && !(isRemoving(stored) || stored.expiredAt !== null),
-    expiresAt: stored.expiresAt === null ? null : stored.expiresAt.getTime() / 1000,
-    expired: stored.expiredAt !== null || (stored.stage === 'remove' && stored.status !== 'deleting'),
-    deleting: stored.deleteRequestedAt !== null,
-    createdAt: stored.createdAt.getTime() / 1000,
-    updatedAt: stored.updatedAt.getTime() / 1000,
-  };
 }

@@ -8,6 +8,7 @@ import type {
   ValidationOutcome,
 } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
+import { ClaimTurns } from './claim-turns.ts';
 import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
 import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold } from './faults.ts';
@@ -29,6 +30,7 @@ export class ChunkSessions {
   readonly #leaseSeconds: number;
   readonly #idle: Sql[] = [];
   readonly #all = new Set<Sql>();
+  readonly #turns = { validate: new ClaimTurns(), process: new ClaimTurns(), call: new ClaimTurns() };
 
   constructor(url: string, leaseSeconds: number) {
     this.#url = url;
@@ -39,8 +41,11 @@ export class ChunkSessions {
     const session = this.#idle.pop() ?? this.#connect();
     const leaseSeconds = this.#leaseSeconds;
     return {
-      claim: (phase, known, batchId) =>
-        faultsTold(() => claimChunk(session, leaseSeconds, phase, known, batchId)),
+      claim: (stage, known, batchId) => {
+        const turns = this.#turns[stage];
+        const only = batchId === undefined ? {} : { batchId };
+        return faultsTold(() => claimChunk(session, { leaseSeconds, stage, known, turns, ...only }));
+      },
       settleValidation: (claim, outcome) => faultsTold(() => settleValidation(session, claim, outcome)),
       settleProcessing: (claim, work) =>
         faultsTold(() => settleProcessing(session, claim, work, leaseSeconds * AWAKE_SHARE_OF_LEASE * 1000)),

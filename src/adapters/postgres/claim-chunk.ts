@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Principal } from '../../core/access.ts';
 import type { Execution } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type {
@@ -9,8 +10,10 @@ import type {
   InputDescription,
   KnownOperations,
 } from '../../engine/ports/work-store.ts';
+import type { ClaimTurns } from './claim-turns.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';
+import { mayRunOneMore, mostChunksOf, type WorkerShare, weightOf } from './worker-share.ts';
 
 const STATUS_OF_PHASE = { validate: 'validating', process: 'processing' } as const;
 
@@ -21,10 +24,23 @@ const MOST_CANDIDATES = 5;
 const MOST_LOOKS = 4;
 const BETWEEN_LOOKS_MS = 25;
 
+interface Candidate extends WorkerShare {
+  id: string;
+  /** No other account waits for this stage. */
+  alone: boolean;
+}
+
+/** What a claim has looked at in vain. */
+interface PassedOver {
+  batches: string[];
+  accounts: string[];
+}
+
 interface BatchPart {
   batchId: string;
   accountId: string;
   userName: string;
+  principal: Principal;
   operation: string;
   operationVersion: number;
   settings: Record<string, unknown>;
@@ -48,49 +64,57 @@ interface ChunkPart {
   attempts: number;
 }
 
+interface ClaimChunk {
+  leaseSeconds: number;
+  stage: ChunkStage;
+  known: KnownOperations;
+  turns: ClaimTurns;
+  /** Only chunks of this batch. */
+  batchId?: string;
+}
+
 /**
- * Claims a chunk on the session that will work on it: first the account with the fewest running chunks, then by
- * priority within the account, then the oldest batch, then the file's order. So no account waits for another, however
- * long its batch is. Chunks that call others are counted, and claimed, apart from those that compute.
+ * Claims a chunk on the session that will work on it: first the account with the fewest running chunks for its weight,
+ * then whose turn it is, then by priority within the account, then the oldest batch, then the file's order. So no
+ * account waits for another, however long its batch is. Chunks that call others are counted, and claimed, apart from
+ * those that compute.
  */
-export async function claimChunk(
-  session: Sql,
-  leaseSeconds: number,
-  stage: ChunkStage,
-  known: KnownOperations,
-  batchId?: string,
-): Promise<ChunkClaim | null> {
+export async function claimChunk(session: Sql, claim: ClaimChunk): Promise<ChunkClaim | null> {
   for (let look = 1; ; look += 1) {
-    const found = await lookOnce(session, leaseSeconds, stage, known, batchId);
+    const found = await lookOnce(session, claim);
     if (found !== 'locked') return found;
     if (look === MOST_LOOKS) return null;
     await sleep(BETWEEN_LOOKS_MS);
   }
 }
 
-async function lookOnce(
-  session: Sql,
-  leaseSeconds: number,
-  stage: ChunkStage,
-  known: KnownOperations,
-  batchId?: string,
-): Promise<ChunkClaim | 'locked' | null> {
+async function lookOnce(session: Sql, claim: ClaimChunk): Promise<ChunkClaim | 'locked' | null> {
+  const { stage, leaseSeconds, turns } = claim;
   const phase = stage === 'call' ? 'process' : stage;
   return await transaction(session, async (tx) => {
-    const passedOver: string[] = [];
+    const passedOver: PassedOver = { batches: [], accounts: [] };
     let locked = false;
-    while (passedOver.length < MOST_CANDIDATES) {
-      const candidate = await nextCandidate(tx, stage, known, passedOver, batchId);
+    for (let looked = 0; looked < MOST_CANDIDATES; looked += 1) {
+      const candidate = await nextCandidate(tx, claim, passedOver);
       if (candidate === undefined) break;
-      const batch = await lockBatch(tx, candidate, phase);
+      const more = await mayRunOneMore(tx, candidate);
+      if (more !== true) {
+        locked ||= more === 'locked';
+        passedOver.accounts.push(candidate.accountId);
+        continue;
+      }
+      const batch = await lockBatch(tx, candidate.id, phase);
       if (batch === undefined) {
         locked = true;
       } else {
         const lease = randomUUID();
         const chunk = await takeChunk(tx, batch, phase, lease, leaseSeconds);
-        if (chunk !== undefined) return claimOf({ stage, phase, lease }, batch, chunk);
+        if (chunk !== undefined) {
+          turns.took(candidate);
+          return claimOf({ stage, phase, lease }, batch, chunk);
+        }
       }
-      passedOver.push(candidate);
+      passedOver.batches.push(candidate.id);
     }
     return locked ? 'locked' : null;
   });
@@ -115,44 +139,48 @@ function claimOf(
 
 async function nextCandidate(
   tx: Transaction,
-  stage: ChunkStage,
-  known: KnownOperations,
-  passedOver: string[],
-  batchId?: string,
-): Promise<string | undefined> {
+  { stage, known, turns, batchId }: ClaimChunk,
+  passedOver: PassedOver,
+): Promise<Candidate | undefined> {
+  const { accounts, by } = turns.ahead();
   const phase = stage === 'call' ? 'process' : stage;
   const ofStage =
     phase === 'validate' ? tx`` : tx`and b.effects = ${stage === 'call' ? 'outside' : 'transaction'}`;
   const inPhase = tx`
     b.status in ('validating', 'processing') and b.status = ${STATUS_OF_PHASE[phase]} and b.stage is null ${ofStage}`;
-  const [candidate] = await tx<{ id: string }[]>`
+  const [candidate] = await tx<Candidate[]>`
     with recursive busy as (
-      select c.account_id, count(*) as n from chunks c join batches b on b.id = c.batch_id
-      where c.status = 'running' and (c.phase = 'process' and b.effects = 'outside') = ${stage === 'call'}
-      group by c.account_id),
-    accounts as (
+      select c.account_id, count(*) as of_all,
+        count(*) filter (where (c.phase = 'process' and b.effects = 'outside') = ${stage === 'call'}) as n
+      from chunks c join batches b on b.id = c.batch_id
+      where c.status = 'running' group by c.account_id),
+    with_work as (
       (select account_id from batches b where ${inPhase} order by account_id limit 1)
       union all
       select (select b.account_id from batches b where ${inPhase} and b.account_id > a.account_id
         order by b.account_id limit 1)
-      from accounts a where a.account_id is not null),
+      from with_work a where a.account_id is not null),
     ready as (
-      select first.* from accounts a cross join lateral (
-        select b.id, b.account_id, b.created_at,
-          row_number() over (order by b.priority desc, b.created_at, b.id) as place
-        from batches b
+      select first.* from with_work a cross join lateral (
+        select b.id, b.account_id, b.created_at from batches b
         where ${inPhase} and b.account_id = a.account_id
           and (b.operation, b.operation_version) in (
             select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
-          and b.id <> all (${passedOver}::uuid[])
+          and b.id <> all (${passedOver.batches}::uuid[])
           ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
           and ${claimable(tx, phase)}
         order by b.priority desc, b.created_at, b.id limit 1) first
-      where a.account_id is not null)
-    select ready.id from ready left join busy on busy.account_id = ready.account_id
-    order by coalesce(busy.n, 0), ready.place, ready.created_at, ready.id
+      where a.account_id is not null and a.account_id <> all (${passedOver.accounts}::uuid[]))
+    select ready.id, ready.account_id as "accountId", ${weightOf(tx)} as weight, ${mostChunksOf(tx)} as "mostChunks",
+      not exists (select from ready other where other.account_id <> ready.account_id) as alone
+    from ready join accounts own on own.id = ready.account_id
+      left join busy on busy.account_id = ready.account_id
+      left join unnest(${accounts}::uuid[], ${by}::float8[]) as turn (account_id, ahead)
+        on turn.account_id = ready.account_id
+    where ${mostChunksOf(tx)} is null or coalesce(busy.of_all, 0) < ${mostChunksOf(tx)}
+    order by floor(coalesce(busy.n, 0) / ${weightOf(tx)}), coalesce(turn.ahead, 0), ready.created_at, ready.id
     limit 1`;
-  return candidate?.id;
+  return candidate;
 }
 
 /** Whether a batch `b` has a chunk to claim: any that waits, or in the file's order the first that is not settled. */
@@ -168,7 +196,7 @@ function claimable(tx: Transaction, phase: ChunkPhase) {
 /** Locked `for share` in its status, a batch cannot leave the phase before the claim is committed. */
 async function lockBatch(tx: Transaction, id: string, phase: ChunkPhase): Promise<BatchPart | undefined> {
   const [batch] = await tx<BatchPart[]>`
-    select id as "batchId", account_id as "accountId", user_name as "userName", operation,
+    select id as "batchId", account_id as "accountId", user_name as "userName", principal, operation,
       operation_version as "operationVersion", settings, on_invalid as "onInvalid", custom_id as "customId", execution,
       input_key as "inputKey", read,
       chunk_count as "chunkCount"

@@ -15,6 +15,12 @@ export interface ConnectOptions {
   lockMs?: number;
   /** A statement that takes longer fails. */
   statementMs?: number;
+  /** `false`: a commit does not wait for the disk, and a crash of the server may undo what was committed just before. */
+  durable?: boolean;
+  /** For statements that find single rows by their key, and nothing else: each is planned once. */
+  byKeyAlone?: boolean;
+  /** Whom the session acts as, where that is not the user who connects. */
+  role?: string;
 }
 
 /** Below the lease: a transaction that a frozen process left open ends before anybody else needs its locks. */
@@ -23,6 +29,9 @@ const IDLE_SHARE_OF_LEASE = 0.8;
 export function idleInTransactionMs(leaseSeconds: number): number {
   return Math.round(leaseSeconds * IDLE_SHARE_OF_LEASE * 1000);
 }
+
+/** There is one way to a row by its key, however many there come to be: a plan that is kept cannot go wrong. */
+const BY_KEY_ALONE = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' };
 
 /** Opens a pool; nothing is connected before the first query. */
 export function connect(url: string, options: ConnectOptions): Sql {
@@ -39,6 +48,9 @@ export function connect(url: string, options: ConnectOptions): Sql {
       }),
       ...(options.lockMs !== undefined && { lock_timeout: options.lockMs }),
       ...(options.statementMs !== undefined && { statement_timeout: options.statementMs }),
+      ...(options.role !== undefined && { role: options.role }),
+      ...(options.durable === false && { synchronous_commit: 'off' }),
+      ...(options.byKeyAlone && BY_KEY_ALONE),
     },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });

@@ -1,41 +1,67 @@
+import type { AccountLimits } from '../../core/account-limits.ts';
 import { type CreatedBatch, newBatchRow } from '../../engine/new-batch-row.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
 import type { BatchRow, KeepAnswer, NewBatch } from '../../engine/ports/request-stores.ts';
+import { checkOpenBatches, checkRoom, lockAccount } from './account-quota.ts';
+import { writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { underKey } from './idempotency-store.ts';
+import { type Owned, ownedBy } from './owned-by.ts';
 import { transaction } from './transaction.ts';
 import { checkUploadFree } from './upload-lock.ts';
 
 /**
- * Writes a batch in `new`. The upload's row is locked while it is decided who uses it: two requests at once cannot both
+ * Writes a batch in `new`, if its account may have one more. The upload's row is locked while it is decided who uses it: two requests at once cannot both
  * win; and what is answered under an `Idempotency-Key` is written with the batch or not at all.
  */
 export async function createBatch(
   sql: Sql,
+  { actor, defaults }: { actor: Actor; defaults: AccountLimits },
   batch: NewBatch,
   keep: KeepAnswer<BatchRow> | undefined,
 ): Promise<BatchRow> {
+  const own = ownedBy(sql, actor);
   return await transaction(sql, (tx) =>
-    underKey(tx, keep, async () => {
-      await checkUploadFree(tx, batch.uploadId, batch.id);
-      return newBatchRow(batch, await insertBatch(tx, batch));
+    underKey(tx, actor, keep, async () => {
+      const account = await lockAccount(tx, actor, defaults);
+      await checkOpenBatches(tx, account);
+      await checkUploadFree(tx, own, batch.uploadId, batch.id);
+      await tx`
+        update uploads set stored_bytes = ${batch.upload.bytes}, measured_at = clock_timestamp()
+        where id = ${batch.uploadId} and ${own} and removed_at is null`;
+      await checkRoom(tx, account, batch.upload.bytes);
+      const created = await insertBatch(tx, own, actor, batch);
+      const { operation, uploadId: handler, dryRun } = batch;
+      await writeAudit(tx, actor, {
+        action: 'create_batch',
+        target: { kind: 'batch', id: batch.id },
+        after: { operation, handler, dry_run: dryRun },
+      });
+      return newBatchRow(batch, created);
     }),
   );
 }
 
-async function insertBatch(tx: Transaction, batch: NewBatch): Promise<CreatedBatch> {
+/** It runs on behalf of whoever asks for it. */
+async function insertBatch(
+  tx: Transaction,
+  own: Owned,
+  { accountId, user, principal }: Actor,
+  batch: NewBatch,
+): Promise<CreatedBatch> {
   const [created] = await tx<CreatedBatch[]>`
-    insert into batches (id, account_id, upload_id, user_name, operation, operation_version, effects, settings, mapping,
+    insert into batches (id, account_id, upload_id, user_name, principal, operation, operation_version, effects, settings, mapping,
       on_invalid, dry_run, stop_after, execution, custom_id, priority, results_formats, expires_after, format,
-      metadata, stated_hash, upload_key, upload_etag, upload_bytes, status, stage, statuses)
-    values (${batch.id}, ${batch.accountId}, ${batch.uploadId}, ${batch.userName}, ${batch.operation},
+      metadata, stated_hash, upload_key, upload_etag, upload_bytes, stored_bytes, status, stage, statuses)
+    values (${batch.id}, ${accountId}, ${batch.uploadId}, ${user}, ${tx.json({ ...principal })}, ${batch.operation},
       ${batch.operationVersion}, ${batch.effects}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)},
       ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.execution},
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
-      ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
+      ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
         'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
-    returning statuses, extract(epoch from date_trunc('milliseconds', created_at))::float8 as "createdAt",
-      (select filename from uploads where id = ${batch.uploadId}) as filename`;
+    returning account_id as "accountId", statuses, extract(epoch from date_trunc('milliseconds', created_at))::float8 as "createdAt",
+      (select filename from uploads where id = ${batch.uploadId} and ${own}) as filename`;
   if (created === undefined) throw new Error(`batch ${batch.id} was not written`);
   return created;
 }

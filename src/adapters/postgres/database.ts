@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import { connect } from './connect.ts';
+import { ensureAccountRole } from './account-role.ts';
+import { type ConnectOptions, connect } from './connect.ts';
 import * as schema from './schema.ts';
 
 export type Database = PostgresJsDatabase<typeof schema>;
@@ -13,8 +14,11 @@ export interface OpenDatabase {
 }
 
 /** What requests are answered from: a pool of its own, since drizzle sets the parsers of the client that it is given. */
-export function openDatabase(url: string, options: { max: number }): OpenDatabase {
-  const client = connect(url, { max: options.max, name: 'api' });
+export function openDatabase(
+  url: string,
+  options: Pick<ConnectOptions, 'max' | 'statementMs'> & { name?: string },
+): OpenDatabase {
+  const client = connect(url, { name: 'api', ...options });
   return { db: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
 }
 
@@ -38,6 +42,7 @@ export async function migrateDatabase(url: string, migrationsFolder = migrations
   try {
     await client`select pg_advisory_lock(hashtext('sheaf migrations'))`;
     await migrate(drizzle(client), { migrationsFolder });
+    await ensureAccountRole(client);
   } finally {
     await client.end({ timeout: 5 });
   }

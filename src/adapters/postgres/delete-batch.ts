@@ -1,10 +1,13 @@
 import { type BatchStatus, isTerminal, TERMINAL_STATUSES } from '../../core/batch.ts';
 import { LeaseLost, RequestError } from '../../core/errors.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
 import type { BatchClaim, WorkWaiting } from '../../engine/ports/work-store.ts';
+import { writeAudit } from './audit.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { failuresOf } from './failures.ts';
 import { hasStatus } from './journal.ts';
+import { ownedBy } from './owned-by.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
 
@@ -20,15 +23,21 @@ const TOMBSTONE_SECONDS = 3600;
  */
 export async function requestDeletion(
   sql: Sql,
-  accountId: string,
+  actor: Actor,
   batchId: string,
 ): Promise<{ status: BatchStatus; waiting: WorkWaiting[] }> {
+  const own = ownedBy(sql, actor);
   return await transaction(sql, async (tx) => {
-    const [batch] = await tx<{ status: BatchStatus }[]>`
-      update batches set delete_requested_at = coalesce(delete_requested_at, clock_timestamp())
-      where id = ${batchId} and account_id = ${accountId} returning status`;
+    const [batch] = await tx<{ status: BatchStatus; wished: boolean }[]>`
+      select status, delete_requested_at is not null as wished from batches
+      where id = ${batchId} and ${own} for update`;
     if (batch === undefined) {
       throw new RequestError('batch_not_found', 'there is no batch with this id in the account');
+    }
+    if (!batch.wished) {
+      await tx`update batches set delete_requested_at = clock_timestamp() where id = ${batchId} and ${own}`;
+      const target = { kind: 'batch', id: batchId } as const;
+      await writeAudit(tx, actor, { action: 'delete_batch', target, before: { status: batch.status } });
     }
     if (isTerminal(batch.status)) return { status: 'deleting', waiting: await startDeletion(tx, batchId) };
     const cancelled = await cancelBatch(tx, batchId);
@@ -93,14 +102,14 @@ export async function finishRemoval(sql: Sql, claim: BatchClaim): Promise<void> 
     await tx`delete from chunks where batch_id = ${claim.batchId}`;
     if (expired) {
       await tx`
-        update batches set expired_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
+        update batches set expired_at = clock_timestamp(), stored_bytes = 0, stage = null, lease = null, lease_expires_at = null,
           input_key = null, failures = ${withoutValues(tx)}
         where id = ${claim.batchId}`;
     } else if (batch.deleted) {
       await tx`delete from batches where id = ${claim.batchId}`;
     } else {
       await tx`
-        update batches set deleted_at = clock_timestamp(), stage = null, lease = null, lease_expires_at = null,
+        update batches set deleted_at = clock_timestamp(), stored_bytes = 0, stage = null, lease = null, lease_expires_at = null,
           settings = '{}', mapping = '{}', metadata = '{}', read = null, file_fault = null, results = null,
           failures = null, coerced = null, format = default, status_reason = null, input_key = null
         where id = ${claim.batchId}`;

@@ -1,8 +1,13 @@
-import type { BatchEvent, Counts, StatusReason } from '../../core/batch.ts';
+import type { BatchEvent, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
-import type { FailureSummary } from '../../core/tally.ts';
-import type { BatchClaim, CopiedInput, CutInput, ResultFile } from '../../engine/ports/work-store.ts';
+import type {
+  BatchClaim,
+  ConvertedInput,
+  CopiedInput,
+  CutInput,
+  WrittenResults,
+} from '../../engine/ports/work-store.ts';
 import { addFailures } from '../../engine/results/add-failures.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { failuresOf } from './failures.ts';
@@ -22,7 +27,8 @@ export async function rejectHash(sql: Sql, claim: BatchClaim, hash: string): Pro
   };
   const rejected = await sql`
     update batches set ${enters(sql, 'hash_differed')}, ${sql(NO_LEASE)}, hash = ${hash},
-      status_reason = ${sql.json({ ...reason })}, results = '[]', results_at = clock_timestamp()
+      status_reason = ${sql.json({ ...reason })}, results = '[]', results_at = clock_timestamp(),
+      stored_bytes = 0
     where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(sql, 'hash_differed')}`;
   if (rejected.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
 }
@@ -36,7 +42,7 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
   await transaction(sql, async (tx) => {
     const copied = await tx`
       update batches set ${enters(tx, 'copy_finished')}, ${tx({ ...NO_LEASE, stage })}, hash = ${input.hash},
-        conversion = ${json(tx, input.conversion)}, ${cut(tx, input)}
+        conversion = ${json(tx, input.conversion)}, stored_bytes = upload_bytes, ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
     // A dry run leaves the upload for the batch that it was a trial of.
@@ -48,10 +54,11 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
 }
 
 /** The converted file exists, and the batch knows its chunks. */
-export async function finishConversion(sql: Sql, claim: BatchClaim, input: CutInput): Promise<void> {
+export async function finishConversion(sql: Sql, claim: BatchClaim, input: ConvertedInput): Promise<void> {
   await transaction(sql, async (tx) => {
     const converted = await tx`
       update batches set ${tx(NO_LEASE)}, conversion = null, progress_done = 0, updated_at = clock_timestamp(),
+        stored_bytes = ${input.storedBytes},
         ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and status = 'copied'`;
     if (converted.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
@@ -99,9 +106,7 @@ async function insertSome(
 export async function finishResults(
   sql: Sql,
   claim: BatchClaim,
-  files: readonly ResultFile[],
-  counts: Counts,
-  withoutPart: FailureSummary,
+  { files, counts, failures: withoutPart, storedBytes }: WrittenResults,
 ): Promise<void> {
   const event = writtenIn(claim);
   // Nothing of it changes any more: no chunk settles once its results are being written.
@@ -111,7 +116,7 @@ export async function finishResults(
       ${event === null ? sql`updated_at = clock_timestamp()` : enters(sql, event)}, ${sql(NO_LEASE)},
       results = ${json(sql, files)}, results_at = clock_timestamp(), total = ${counts.total},
       succeeded = ${counts.succeeded}, failed = ${counts.failed}, skipped = ${counts.skipped},
-      unprocessed = ${counts.unprocessed}, failures = ${json(sql, failures)}
+      unprocessed = ${counts.unprocessed}, failures = ${json(sql, failures)}, stored_bytes = ${storedBytes}
     where id = ${claim.batchId} and lease = ${claim.lease}
       and ${event === null ? sql`status = ${claim.status}` : mayEnter(sql, event)}`;
   if (finished.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);

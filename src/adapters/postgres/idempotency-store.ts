@@ -1,11 +1,14 @@
+import type { Actor } from '../../engine/ports/actor.ts';
 import {
   type IdempotencyStore,
   type KeepAnswer,
   type KeptAnswer,
   KeyTaken,
 } from '../../engine/ports/request-stores.ts';
+import type { AnswerSweep } from '../../engine/ports/sweep-stores.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { faultsTold } from './faults.ts';
+import { ownedBy } from './owned-by.ts';
 
 const KEPT_HOURS = 24;
 
@@ -14,20 +17,26 @@ interface StoredAnswer extends Omit<KeptAnswer, 'body'> {
   body: string;
 }
 
-export function postgresIdempotencyStore(sql: Sql): IdempotencyStore {
+export function postgresIdempotencyStore(sql: Sql, actor: Actor): IdempotencyStore {
+  const own = ownedBy(sql, actor);
   return {
-    async find({ accountId, route, key }) {
+    async find({ route, key }) {
       const [row] = await faultsTold(
         () => sql<{ fingerprint: string; answer: StoredAnswer }[]>`
           select fingerprint, answer from idempotency_keys
-          where account_id = ${accountId} and route = ${route} and key = ${key}
+          where ${own} and route = ${route} and key = ${key}
             and created_at >= now() - make_interval(hours => ${KEPT_HOURS})`,
       );
       if (row === undefined) return null;
       const { status, headers, body } = row.answer;
       return { fingerprint: row.fingerprint, answer: { status, headers, body: JSON.parse(body) } };
     },
+  };
+}
 
+/** Of all accounts: for workers alone. */
+export function postgresAnswerSweep(sql: Sql): AnswerSweep {
+  return {
     async forgetOld(most) {
       const forgotten = await faultsTold(
         () => sql`
@@ -45,15 +54,17 @@ export function postgresIdempotencyStore(sql: Sql): IdempotencyStore {
  * Does a request's work in a transaction that keeps its answer as well: both are committed, or neither. Of several
  * requests at once the first to write the key does the work; the others wait here until it has ended, and
  * go on only if it came to nothing.
+ * @param actor whose key it is
  * @throws {KeyTaken} when another one took effect: the transaction must be rolled back, which it has not changed yet
  */
 export async function underKey<Made>(
   tx: Transaction,
+  { accountId }: Pick<Actor, 'accountId'>,
   keep: KeepAnswer<Made> | undefined,
   work: () => Promise<Made>,
 ): Promise<Made> {
   if (keep === undefined) return await work();
-  const { accountId, route, key, fingerprint } = keep.request;
+  const { route, key, fingerprint } = keep.request;
   const taken = await tx`
     insert into idempotency_keys (account_id, route, key, fingerprint, answer)
     values (${accountId}, ${route}, ${key}, ${fingerprint}, '{}')

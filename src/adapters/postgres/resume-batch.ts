@@ -1,16 +1,22 @@
+import { isAllowed, type Statement } from '../../core/access.ts';
+import type { AccountLimits } from '../../core/account-limits.ts';
 import { type BatchStatus, type Execution, RESUMING, type StatusReason } from '../../core/batch.ts';
 import { isFinal, RequestError } from '../../core/errors.ts';
 import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
 import type { WorkWaiting } from '../../engine/ports/work-store.ts';
+import { checkOpenBatches, lockAccount } from './account-quota.ts';
 import { advanceLocked, processingStage } from './advance-batch.ts';
 import type { Transaction } from './connect.ts';
 import { failureTally } from './failure-tally.ts';
+import type { Owned } from './owned-by.ts';
 import { enters } from './transition.ts';
 import { checkUploadFree } from './upload-lock.ts';
 
 export interface FailedBatch {
   id: string;
+  operation: string;
   status: BatchStatus;
   statusReason: StatusReason | null;
   failedFrom: keyof typeof RESUMING | null;
@@ -24,27 +30,40 @@ export interface FailedBatch {
   deleting: boolean;
 }
 
+export interface Resumption {
+  /** The new limit of failures; `undefined`: the one it has. */
+  stopAfter: StopAfter | null | undefined;
+  actor: Actor;
+  /** What the actor may do. */
+  statements: readonly Statement[];
+  defaults: AccountLimits;
+}
+
 /**
  * Lets a failed batch, whose row the caller has locked, go on where it failed; what has settled stays settled. The
  * result files that tell of the failure count no more.
- * @param stopAfter the new limit of failures; `undefined`: the one it has
- * @throws {RequestError} not_resumable, upload_used, upload_in_use, upload_expired, upload_invalidated
+ * @throws {RequestError} not_resumable, forbidden, too_many_batches, upload_used, upload_in_use, upload_expired,
+ *   upload_invalidated
  */
 export async function resumeBatch(
   tx: Transaction,
+  own: Owned,
   batch: FailedBatch,
-  stopAfter: StopAfter | null | undefined,
+  resumption: Resumption,
 ): Promise<WorkWaiting[]> {
   const from = checkResumable(batch);
+  const { stopAfter } = resumption;
   const limit = stopAfter === undefined ? batch.stopAfter : stopAfter;
   await checkLimit(tx, batch, limit);
+  // It has ended, so it is none of those that are under way.
+  await checkOpenBatches(tx, await lockAccount(tx, resumption.actor, resumption.defaults));
   const event = RESUMING[from];
-  if (event === 'copy_resumed') await checkUploadFree(tx, batch.uploadId, batch.id);
+  if (event === 'copy_resumed') await checkUploadFree(tx, own, batch.uploadId, batch.id);
   const stage = stageAfter(event, batch);
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,
       available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null,
-      results_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
+      ${takenOver(tx, batch, resumption)} results_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
     where id = ${batch.id}`;
   const waiting = await tx`
     update chunks set attempts = 0, available_at = clock_timestamp()
@@ -55,6 +74,19 @@ export async function resumeBatch(
   if (waiting.count === 0) return await advanceLocked(tx, batch.id);
   const tickets = batch.execution === 'serial' ? 1 : waiting.count;
   return [{ stage: processingStage(batch), batchId: batch.id, tickets }];
+}
+
+/**
+ * A batch whose right was withdrawn goes on on behalf of whoever resumes it, who must have the right then; any other one
+ * on behalf of whom it did before.
+ */
+function takenOver(tx: Transaction, { statusReason, operation }: FailedBatch, by: Resumption) {
+  if (statusReason?.code !== 'permission_withdrawn') return tx``;
+  const { actor, statements } = by;
+  const no = (why: string) => new RequestError('forbidden', `the batch would go on on your behalf: ${why}`);
+  if (actor.ownAccountId !== actor.accountId) throw no('somebody of its own account has to resume it');
+  if (!isAllowed(statements, operation)) throw no(`the role of ${actor.user} does not allow ${operation}`);
+  return tx`user_name = ${actor.user}, principal = ${tx.json({ ...actor.principal })},`;
 }
 
 /** The step that the batch as a whole waits for, if it goes on with one. */

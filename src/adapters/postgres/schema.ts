@@ -11,7 +11,13 @@ import { bytes, count, moment, sha256 } from './columns.ts';
 export const accounts = pgTable('accounts', {
   id: uuid('id').primaryKey(),
   name: text('name').notNull().unique(),
+  /** Its admins may reach into all accounts. */
+  administers: boolean('administers').notNull().default(false),
+  suspendedAt: moment('suspended_at'),
+  /** What it may take, where that is not the default (core/account-limits.ts). */
+  limits: jsonb('limits').notNull().default({}),
   createdAt: moment('created_at').notNull().defaultNow(),
+  updatedAt: moment('updated_at').notNull().defaultNow(),
 });
 
 export const uploads = pgTable(
@@ -28,6 +34,10 @@ export const uploads = pgTable(
     /** What the client stated and the signature binds; null where nothing was. */
     size: count('size'),
     hash: sha256('hash'),
+    /** What lies in the object store, as far as that is known; where a size is stated it counts from the beginning. */
+    storedBytes: count('stored_bytes'),
+    /** When that was last looked up. */
+    measuredAt: moment('measured_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
     /** Until when the presigned URL takes bytes. */
     urlExpiresAt: moment('url_expires_at').notNull(),
@@ -47,6 +57,10 @@ export const uploads = pgTable(
   (table) => [
     index('uploads_account').on(table.accountId, table.id),
     index('uploads_to_remove').on(table.expiresAt).where(sql`${table.removedAt} is null`),
+    index('uploads_to_measure')
+      .on(table.measuredAt.asc().nullsFirst(), table.id)
+      .where(sql`${table.removedAt} is null`),
+    index('uploads_stored').on(table.accountId, table.storedBytes).where(sql`${table.removedAt} is null`),
   ],
 );
 
@@ -80,6 +94,8 @@ export const batches = pgTable(
       .notNull()
       .references(() => uploads.id),
     userName: text('user_name').notNull(),
+    /** On whose behalf it runs: their rights are looked up again for each chunk (core/access.ts, Principal). */
+    principal: jsonb('principal').notNull().default({ kind: 'admin_key' }),
     operation: text('operation').notNull(),
     operationVersion: integer('operation_version').notNull(),
     /** `transaction` or `outside`: in which stage its chunks are processed. */
@@ -142,6 +158,8 @@ export const batches = pgTable(
     availableAt: moment('available_at').notNull().defaultNow(),
     /** How far the leased step is, in bytes (copy, convert) or records (write_results). */
     progressDone: count('progress_done').notNull().default(0),
+    /** Of its copy and its files in the object store. */
+    storedBytes: count('stored_bytes').notNull().default(0),
     results: jsonb('results'),
     resultsAt: moment('results_at'),
     /** When it entered the terminal status that it is in. */
@@ -160,6 +178,10 @@ export const batches = pgTable(
   (table) => [
     index('batches_account').on(table.accountId, table.id.desc()).where(sql`${table.deletedAt} is null`),
     index('batches_upload').on(table.uploadId),
+    index('batches_open')
+      .on(table.accountId)
+      .where(sql`${table.endedAt} is null and ${table.deletedAt} is null`),
+    index('batches_stored').on(table.accountId, table.storedBytes).where(sql`${table.storedBytes} > 0`),
     index('batches_stage').on(table.stage, table.availableAt).where(sql`${table.stage} is not null`),
     // What claims look through: the accounts one by one, and of each the batches in the order of their turn.
     index('batches_to_lease')

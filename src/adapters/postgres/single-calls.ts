@@ -1,9 +1,10 @@
 import { RequestError } from '../../core/errors.ts';
-import type { KeepAnswer } from '../../engine/ports/request-stores.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
 import type { SingleCalls } from '../../engine/ports/single-calls.ts';
 import type { WorkTransaction } from '../../engine/ports/work-transaction.ts';
-import { connect, idleInTransactionMs, type Sql } from './connect.ts';
-import { asFault, isConnectionLost } from './faults.ts';
+import { writeAudit } from './audit.ts';
+import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
+import { asFault, faultsTold, isConnectionLost } from './faults.ts';
 import { underKey } from './idempotency-store.ts';
 import { keepAwake } from './keep-awake.ts';
 import { transaction } from './transaction.ts';
@@ -24,7 +25,9 @@ const AWAKE_SHARE_OF_IDLE = 0.3;
 
 const BUSY_SECONDS = 5;
 
-export interface PostgresSingleCalls extends SingleCalls {
+export interface PostgresSingleCalls {
+  /** Those of one account. */
+  of(actor: Actor): SingleCalls;
   close(): Promise<void>;
 }
 
@@ -38,26 +41,49 @@ export function postgresSingleCalls(url: string, leaseSeconds: number): Postgres
     statementMs: STATEMENT_MS,
   });
   const turns = new Turns(CONNECTIONS);
+  const inTurn = async <Made>(call: () => Promise<Made>): Promise<Made> => {
+    const end = turns.waiting < MOST_WAITING ? await turns.take(LONGEST_WAIT_MS) : null;
+    if (end === null) throw busy();
+    try {
+      return await call();
+    } finally {
+      end();
+    }
+  };
+  const awakeMs = patience * AWAKE_SHARE_OF_IDLE;
   return {
-    async run(caller, keep, work) {
-      const end = turns.waiting < MOST_WAITING ? await turns.take(LONGEST_WAIT_MS) : null;
-      if (end === null) throw busy();
-      try {
-        return await inTransaction(sql, patience * AWAKE_SHARE_OF_IDLE, caller, keep, work);
-      } finally {
-        end();
-      }
-    },
+    of: (actor) => ({
+      run: (operation, keep, work) =>
+        inTurn(() =>
+          inTransaction(sql, awakeMs, actor, (tx, open) =>
+            underKey(tx, actor, keep, async () => {
+              const made = await work(open);
+              await noteCall(tx, actor, operation);
+              return made;
+            }),
+          ),
+        ),
+      note: (operation) => inTurn(() => faultsTold(() => noteCall(sql, actor, operation))),
+      keep: async (keep, made) => {
+        await inTurn(() =>
+          faultsTold(() => transaction(sql, (tx) => underKey(tx, actor, keep, async () => made))),
+        );
+      },
+    }),
     close: () => sql.end({ timeout: 5 }),
   };
+}
+
+/** Of the record nothing is noted: it is the client's. */
+async function noteCall(tx: Sql | Transaction, actor: Actor, operation: string): Promise<void> {
+  await writeAudit(tx, actor, { action: operation, target: { kind: 'operation', id: operation } });
 }
 
 async function inTransaction<Made>(
   sql: Sql,
   awakeMs: number,
-  { accountId }: { accountId: string },
-  keep: KeepAnswer<Made> | undefined,
-  work: (tx: WorkTransaction) => Promise<Made>,
+  { accountId }: Actor,
+  work: (tx: Transaction, open: WorkTransaction) => Promise<Made>,
 ): Promise<Made> {
   let worked = false;
   try {
@@ -65,7 +91,7 @@ async function inTransaction<Made>(
       const awake = keepAwake(tx, connection, awakeMs);
       const open = openWork(tx, connection, accountId);
       try {
-        const made = await underKey(tx, keep, () => work(open.transaction));
+        const made = await work(tx, open.transaction);
         worked = true;
         return made;
       } finally {

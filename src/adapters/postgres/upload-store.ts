@@ -1,28 +1,37 @@
 import { and, eq } from 'drizzle-orm';
-import type { Upload, UploadStore } from '../../engine/ports/request-stores.ts';
-import type { Sql } from './connect.ts';
+import type { AccountLimits } from '../../core/account-limits.ts';
+import type { Actor } from '../../engine/ports/actor.ts';
+import type { NewUpload, Upload, UploadStore } from '../../engine/ports/request-stores.ts';
+import type { UploadSweep } from '../../engine/ports/sweep-stores.ts';
+import { checkRoom, checkUnboundUploads, lockAccount } from './account-quota.ts';
+import { writeAudit } from './audit.ts';
+import type { Sql, Transaction } from './connect.ts';
 import type { Database } from './database.ts';
 import { faultsTold } from './faults.ts';
 import { underKey } from './idempotency-store.ts';
 import { invalidateUpload } from './invalidate-upload.ts';
+import { ownedBy } from './owned-by.ts';
 import { uploads } from './schema.ts';
 import { transaction } from './transaction.ts';
+import { uploadsToMeasure } from './uploads-to-measure.ts';
 import { uploadsToRemove } from './uploads-to-remove.ts';
 
 /** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
-export function postgresUploadStore({ db, sql }: { db: Database; sql: Sql }): UploadStore {
+export function postgresUploadStore(
+  { db, sql, defaults }: { db: Database; sql: Sql; defaults: AccountLimits },
+  actor: Actor,
+): UploadStore {
+  const own = ownedBy(sql, actor);
   return {
     create: (upload, keep) =>
       faultsTold(() =>
         transaction(sql, (tx) =>
-          underKey(tx, keep, async () => {
-            await tx`
-              insert into uploads (id, account_id, object_key, filename, content_type, size, hash, part_count,
-                url_expires_at, expires_at)
-              values (${upload.id}, ${upload.accountId}, ${upload.objectKey}, ${upload.filename ?? null},
-                ${upload.contentType ?? null}, ${upload.size ?? null}, ${upload.hash ?? null},
-                ${upload.partCount ?? null}, ${new Date(upload.urlExpiresAt)},
-                now() + make_interval(secs => ${upload.keepSeconds}))`;
+          underKey(tx, actor, keep, async () => {
+            const account = await lockAccount(tx, actor, defaults);
+            const { size = null, partCount } = upload;
+            await checkRoom(tx, account, size);
+            if (size === null || partCount !== undefined) await checkUnboundUploads(tx, account);
+            await insertUpload(tx, actor, upload);
           }),
         ),
       ),
@@ -30,30 +39,36 @@ export function postgresUploadStore({ db, sql }: { db: Database; sql: Sql }): Up
     openParts: (id, { multipartId, urlExpiresAt }, keep) =>
       faultsTold(() =>
         transaction(sql, (tx) =>
-          underKey(tx, keep, async () => {
+          underKey(tx, actor, keep, async () => {
             await tx`
               update uploads set multipart_id = ${multipartId}, url_expires_at = ${new Date(urlExpiresAt)}
-              where id = ${id}`;
+              where id = ${id} and ${own}`;
           }),
         ),
       ),
 
-    async find(accountId, id) {
-      const own = and(eq(uploads.accountId, accountId), eq(uploads.id, id));
-      const [row] = await faultsTold(() => db.select().from(uploads).where(own));
+    async find(id) {
+      const ours = and(eq(uploads.accountId, actor.accountId), eq(uploads.id, id));
+      const [row] = await faultsTold(() => db.select().from(uploads).where(ours));
       return row === undefined ? null : toUpload(row);
     },
 
-    async completed(id) {
+    async completed(id, bytes) {
       const completed = await faultsTold(
         () => sql`
-          update uploads set multipart_id = null
-          where id = ${id} and invalidated_at is null and removed_at is null`,
+          update uploads set multipart_id = null, stored_bytes = ${bytes}, measured_at = clock_timestamp()
+          where id = ${id} and ${own} and invalidated_at is null and removed_at is null`,
       );
       return completed.count > 0;
     },
 
-    invalidate: (accountId, id) => faultsTold(() => invalidateUpload(sql, accountId, id)),
+    invalidate: (id) => faultsTold(() => invalidateUpload(sql, actor, id)),
+  };
+}
+
+/** Of all accounts: for workers alone. */
+export function postgresUploadSweep(sql: Sql): UploadSweep {
+  return {
     toRemove: (limit) => faultsTold(() => uploadsToRemove(sql, limit)),
 
     async removed(id) {
@@ -63,7 +78,31 @@ export function postgresUploadStore({ db, sql }: { db: Database; sql: Sql }): Up
           where id = ${id} and removed_at is null`,
       );
     },
+
+    toMeasure: (limit) => faultsTold(() => uploadsToMeasure(sql, limit)),
+
+    async measured(id, bytes) {
+      await faultsTold(
+        () => sql`
+          update uploads set stored_bytes = ${bytes}, measured_at = clock_timestamp()
+          where id = ${id} and removed_at is null`,
+      );
+    },
   };
+}
+
+async function insertUpload(tx: Transaction, actor: Actor, upload: NewUpload): Promise<void> {
+  const { filename = null, contentType = null, size = null, hash = null, partCount = null } = upload;
+  await tx`
+    insert into uploads (id, account_id, object_key, filename, content_type, size, stored_bytes, hash, part_count,
+      url_expires_at, expires_at)
+    values (${upload.id}, ${actor.accountId}, ${upload.objectKey}, ${filename}, ${contentType}, ${size}, ${size}, ${hash},
+      ${partCount}, ${new Date(upload.urlExpiresAt)}, now() + make_interval(secs => ${upload.keepSeconds}))`;
+  await writeAudit(tx, actor, {
+    action: 'create_upload_url',
+    target: { kind: 'upload', id: upload.id },
+    after: { filename, size, parts: partCount },
+  });
 }
 
 function toUpload(row: typeof uploads.$inferSelect): Upload {

@@ -4,6 +4,7 @@ import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { readJournal } from './journal.ts';
 import { mayEnter } from './transition.ts';
+import { mostChunksOf } from './worker-share.ts';
 
 const MOST_BATCHES = 200;
 /** Of one batch: more tickets than a sweep writes. */
@@ -18,21 +19,41 @@ export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
       where stage = s.stage and lease is null and available_at <= now()
       order by available_at limit ${MOST_BATCHES}) work
     union all
+    select * from (${waitingChunks(sql, MOST_BATCHES)}) in_chunks`;
+}
+
+/**
+ * A ticket for each stage in which an account waits that may run only so many chunks at once: tickets that came while
+ * it ran as many were served with nothing.
+ */
+export async function nextOfAccount(sql: Sql, accountId: string): Promise<WorkWaiting[]> {
+  return await sql<WorkWaiting[]>`
+    select stage, "batchId", 1 as tickets from (${waitingChunks(sql, 1, accountId)}) in_chunks`;
+}
+
+/** Batches with chunks to claim, and how many of them their account may run besides those that run already. */
+function waitingChunks(sql: Sql, mostBatches: number, accountId?: string) {
+  return sql`
     select work.* from (values ('validating', 'validate', null), ('processing', 'process', 'transaction'),
         ('processing', 'call', 'outside')) as s(status, stage, effects)
       cross join lateral (
       select s.stage, b.id as "batchId",
-        case when b.status = 'processing' and b.execution = 'serial' then 1 else c.waiting end as tickets
-      from batches b cross join lateral (
-        select count(*)::int as waiting from (
-          select from chunks where batch_id = b.id and status = 'waiting' and available_at <= now()
-          limit ${MOST_CHUNKS}) few) c
+        least(case when b.status = 'processing' and b.execution = 'serial' then 1 else c.waiting end, may.run) as tickets
+      from batches b join accounts own on own.id = b.account_id
+        cross join lateral (
+          select count(*)::int as waiting from (
+            select from chunks where batch_id = b.id and status = 'waiting' and available_at <= now()
+            limit ${MOST_CHUNKS}) few) c
+        cross join lateral (
+          select case when ${mostChunksOf(sql)} is not null then ${mostChunksOf(sql)} - (
+            select count(*)::int from chunks r where r.account_id = own.id and r.status = 'running') end as run) may
       where b.status in ('validating', 'processing') and b.status = s.status and b.stage is null and c.waiting > 0
-        and (s.effects is null or b.effects = s.effects)
+        and coalesce(may.run > 0, true) and (s.effects is null or b.effects = s.effects)
+        ${accountId === undefined ? sql`` : sql`and b.account_id = ${accountId}`}
         and not (b.status = 'processing' and b.execution = 'serial' and (
           select status <> 'waiting' or available_at > now() from chunks
           where batch_id = b.id and status <> 'settled' order by number limit 1))
-      order by b.created_at limit ${MOST_BATCHES}) work`;
+      order by b.created_at limit ${mostBatches}) work`;
 }
 
 /** Batches whose phase is settled but that nobody moved on: their last settler died between two transactions. */

@@ -2,6 +2,7 @@ import type { WorkStore } from '../../engine/ports/work-store.ts';
 import { advanceBatch, failBatch } from './advance-batch.ts';
 import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';
+import { ClaimTurns } from './claim-turns.ts';
 import { connect, idleInTransactionMs, type Sql } from './connect.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
@@ -27,18 +28,24 @@ export function postgresWorkStore(options: {
   const sessions = new ChunkSessions(url, leaseSeconds);
   // Renewals must get through when the pool is busy or waits for locks, so they have a connection of their own.
   const renewals = connect(url, { max: 1, name: 'leases', lockMs: idleInTransactionMs(leaseSeconds) });
+  const turns = {
+    copy: new ClaimTurns(),
+    convert: new ClaimTurns(),
+    write_results: new ClaimTurns(),
+    remove: new ClaimTurns(),
+  };
   const told = <T>(work: Promise<T>): Promise<T> => faultsTold(() => work);
 
   return {
-    claimBatch: (stage, known, only) => told(claimBatch(sql, leaseSeconds, stage, known, only)),
+    claimBatch: (stage, known, only) =>
+      told(claimBatch(sql, { leaseSeconds, stage, known, turns: turns[stage] }, only)),
     openSession: async () => sessions.open(),
     renew: (leases) => told(renewLeases(renewals, leaseSeconds, leases)),
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     finishConversion: (claim, input) => told(finishConversion(sql, claim, input)),
-    finishResults: (claim, files, counts, failures) =>
-      told(finishResults(sql, claim, files, counts, failures)),
+    finishResults: (claim, written) => told(finishResults(sql, claim, written)),
     finishRemoval: (claim) => told(finishRemoval(sql, claim)),
     giveUp: (lease, reason, how) => told(giveUp(sql, lease, reason, how)),
     failExhausted: (batchId, maxAttempts, reason) =>

@@ -6,6 +6,7 @@ import {
   type ReadOptions,
   UploadGone,
 } from '../../engine/ports/object-store.ts';
+import { bytesOf } from './bytes-of.ts';
 import { at, type Bucket, type S3Server, s3Client } from './client.ts';
 import { type CopyLimits, copyObject } from './copy.ts';
 import { aboutObject, asFault } from './faults.ts';
@@ -87,6 +88,7 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
     abortMultipart: (key, uploadId, signal) => abortMultipart(bucket, key, uploadId, signal),
     remove: (key, signal) => removeObject(bucket, key, signal),
     removeAll: (prefix, { signal } = {}) => removeAll(bucket, prefix, { page, signal }),
+    bytesOf: (prefix, { signal } = {}) => bytesOf(bucket, prefix, { page, signal }),
 
     async ping() {
       try {

@@ -1,5 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
-import { type Caller, isAllowed, PERMISSIONS, type Permission } from '../../core/access.ts';
+import { type Caller, mayDo, PERMISSIONS, type Permission } from '../../core/access.ts';
 import { RequestError } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
 import type { Authenticator } from '../../engine/authenticate.ts';
@@ -8,15 +8,21 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /**
      * Whoever calls the route needs it: one of the routes', or that of an operation, which has the operation's name;
-     * where the path has the name, `named`. `null`: anybody may, without a key.
+     * where the path has the name, `named`. `anyone`: whoever shows a key or a token, whatever their role. `null`:
+     * anybody may, without either.
      */
-    permission?: Permission | { operation: string } | 'named' | null;
+    permission?: Permission | { operation: string } | 'named' | typeof ANYONE | null;
   }
   interface FastifyRequest {
-    /** `null` on routes that need no permission. */
+    /** `null` on routes that are open. */
     caller: Caller | null;
+    /** Of an answer that goes on for long: whether the same request would still be let in. */
+    isStillAdmitted(): Promise<boolean>;
   }
 }
+
+/** In the place of a permission: it takes nothing but to be known here. */
+export const ANYONE = 'anyone';
 
 /** Where the readable documents are: the only routes that are not ours, and so declare no permission. */
 export const DOCS_PREFIX = '/docs';
@@ -35,27 +41,41 @@ export function guardRoutes(app: FastifyInstance, authenticator: Authenticator):
     }
     const permission = route.config?.permission;
     const named = permission === 'named' && route.url.includes('/:name');
-    if (permission === null || named || isOfOperation(permission)) return;
+    if (permission === null || permission === ANYONE || named || isOfOperation(permission)) return;
     if (!PERMISSIONS.some((known) => known === permission)) {
       const declared = permission === undefined ? 'no permission' : `the unknown permission ${permission}`;
       throw new Error(
         `route ${route.method} ${route.url} declares ${declared}: ` +
-          'set config.permission to one of PERMISSIONS (core/access.ts), or to null if it is open to everybody',
+          `set config.permission to one of PERMISSIONS (core/access.ts), to ${ANYONE} if it is everybody's who is known ` +
+          'here, or to null if it is open to everybody',
       );
     }
   });
 
-  app.addHook('onRequest', async (request) => {
-    if (request.is404) return;
+  const admit = async (request: FastifyRequest): Promise<Caller> => {
     const { permission } = request.routeOptions.config;
-    if (permission === null) return;
     const caller = await authenticator.authenticate(request.headers.authorization);
     if (caller === null) throw new RequestError('unauthenticated', whatToSend(request));
     const action = permission === 'named' ? nameIn(request) : actionOf(permission);
-    if (action === undefined || !isAllowed(caller.statements, action)) {
+    if (permission !== ANYONE && (action === undefined || !mayDo(caller, action))) {
       throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${shortened(action)}`);
     }
-    request.caller = caller;
+    return caller;
+  };
+
+  app.addHook('onRequest', async (request) => {
+    if (request.is404 || request.routeOptions.config.permission === null) return;
+    request.caller = await admit(request);
+  });
+
+  app.decorateRequest('isStillAdmitted', async function isStillAdmitted(this: FastifyRequest) {
+    try {
+      await admit(this);
+      return true;
+    } catch (error) {
+      if (error instanceof RequestError) return false;
+      throw error;
+    }
   });
 }
 
@@ -77,11 +97,11 @@ function nameIn({ params }: FastifyRequest): string {
 
 function whatToSend(request: FastifyRequest): string {
   return request.headers.authorization === undefined
-    ? 'send an API key in the header Authorization: Bearer <key>'
-    : 'the Authorization header holds no key that is known here; send Authorization: Bearer <key>';
+    ? 'send an API key, or a token of POST /auth/token, in the header Authorization: Bearer <key or token>'
+    : 'the Authorization header holds no key or token that is valid here; keys expire and are revoked, and tokens are refreshed at POST /auth/refresh';
 }
 
-/** Who calls, on a route that needs a permission. */
+/** Who calls, on a route that is not open. */
 export function callerOf(request: FastifyRequest): Caller {
   if (request.caller === null) throw new Error(`${request.routeOptions.url} is open: nobody is known there`);
   return request.caller;

@@ -63,9 +63,12 @@ function asRequestError(error: unknown, request: FastifyRequest): RequestError {
   return new RequestError('internal', `report it with the request id ${request.id}, which the log has too`);
 }
 
-/** What arrives on a connection and is no HTTP, too slow or too large for a request: there is no request to answer. */
-export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/**
+ * What arrives on a connection and is no HTTP, too slow or too large for a request: there is no request to answer.
+ * @param owed an earlier request waits for its answer: this one would be taken for it
+ */
+export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Socket, owed: boolean): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || owed) {
     socket.destroy(error);
     return;
   }
@@ -79,6 +82,7 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
       `Content-Type: ${PROBLEM_TYPE}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Cache-Control: no-store',
+      'X-Content-Type-Options: nosniff',
       'Connection: close',
       '',
       body,

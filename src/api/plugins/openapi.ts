@@ -5,8 +5,9 @@ import { Type } from 'typebox';
 import type { RequestErrorCode } from '../../core/errors.ts';
 import { introduction, TAGS } from '../introduction.ts';
 import { errorsOf, problemResponses } from '../problem-responses.ts';
+import { documentRateLimits } from '../rate-limit-headers.ts';
 import type { Component } from '../schemas/component.ts';
-import { actionOf, DOCS_PREFIX } from './access.ts';
+import { ANYONE, actionOf, DOCS_PREFIX } from './access.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,6 +20,9 @@ declare module 'fastify' {
 
 const BEARER = 'bearer';
 
+const CREDENTIALS =
+  'An API key (`sheaf_…`), or a token that `POST /auth/token` gives for a name and a password. The scheme may be `JWT` as well.';
+
 /** Describes the routes that are added from here on, as OpenAPI 3.1. */
 export async function describeRoutes(app: FastifyInstance, components: readonly Component[]): Promise<void> {
   for (const component of components) app.addSchema(component);
@@ -30,7 +34,7 @@ export async function describeRoutes(app: FastifyInstance, components: readonly 
       tags: TAGS,
       security: [{ [BEARER]: [] }],
       components: {
-        securitySchemes: { [BEARER]: { type: 'http', scheme: 'bearer', description: 'An API key.' } },
+        securitySchemes: { [BEARER]: { type: 'http', scheme: 'bearer', description: CREDENTIALS } },
       },
     },
     refResolver: {
@@ -46,6 +50,7 @@ export async function describeRoutes(app: FastifyInstance, components: readonly 
       if (!('openapiObject' in document)) return document.swaggerObject;
       for (const { url, method } of optionalBodies)
         bodyAt(document.openapiObject, url, method).required = false;
+      documentRateLimits(document.openapiObject);
       return document.openapiObject;
     },
   });
@@ -67,7 +72,7 @@ function bodyAt(document: object, url: string, method: string): { required?: boo
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema === undefined || schema.hide) return { hide: true };
   const permission = actionOf(route.config?.permission) ?? null;
-  const needs = permission === null ? 'Needs no key.' : `Needs the permission \`${permission}\`.`;
+  const needs = permission === null ? 'Needs no key.' : `Needs ${whatIsNeeded(permission)}.`;
   return {
     ...schema,
     ...(schema.querystring !== undefined && { querystring: named(schema.querystring as QuerySchema) }),
@@ -80,6 +85,10 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
       ...(schema.response as object),
     },
   };
+}
+
+function whatIsNeeded(permission: string): string {
+  return permission === ANYONE ? 'a key or a token, whatever the role' : `the permission \`${permission}\``;
 }
 
 const IDEMPOTENCY_KEY = Type.Object({

@@ -1,10 +1,10 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { isOver } from '../../engine/watch-batch.ts';
-import { answerHeaders } from '../answer-headers.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { receivedBy } from '../batch-feed.ts';
 import { findBatch } from '../find-batch.ts';
 import { OpenFeeds } from '../open-feeds.ts';
-import { callerOf } from '../plugins/access.ts';
 import { BatchParams } from '../schemas/batch.ts';
 import { BatchEventsHeaders, EventStreamSchema } from '../schemas/batch-events.ts';
 import { NoQuery } from '../schemas/component.ts';
@@ -22,7 +22,7 @@ const DESCRIPTION = `Server-sent events, as an \`EventSource\` reads them. Each 
 - \`end\`: the batch has ended and its result files can be downloaded; the data is the batch, as \`GET /batches/{batch}\` answers it. Nothing follows: close the stream.
 - \`gone\`: the batch was deleted (\`BatchGoneEvent\`). Nothing follows.
 
-A comment comes every 15 seconds. A stream that is closed without \`end\` or \`gone\`, which happens after an hour at the latest, is opened again with the header \`Last-Event-ID\`, and goes on where it was.`;
+A comment comes every 15 seconds. A stream that is closed without \`end\` or \`gone\`, which happens after an hour at the latest, and within seconds of the end of the token, the key or the right to see the batch, is opened again with the header \`Last-Event-ID\`, and goes on where it was.`;
 
 export function batchEvents(app: ApiInstance, services: ApiServices): void {
   const feeds = new OpenFeeds(services);
@@ -51,16 +51,20 @@ export function batchEvents(app: ApiInstance, services: ApiServices): void {
       },
     },
     async (request, reply) => {
-      const batch = await findBatch(services, callerOf(request).accountId, request.params.batch);
+      const account = accountOf(request, services);
+      const batch = await findBatch(account, request.params.batch);
       const received = receivedBy(request.headers['last-event-id'], batch);
       if (received.end && received.statuses === batch.statuses.length && isOver(batch)) {
         return reply.code(204).send(null);
       }
       feeds.checkRoom();
       reply.hijack();
-      reply.raw.writeHead(200, { ...answerHeaders(request.id), ...STREAM_HEADERS });
+      reply.raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...STREAM_HEADERS });
       if (request.method === 'HEAD') reply.raw.end();
-      else feeds.open(reply.raw, batch, received.statuses);
+      else {
+        const isStillAdmitted = () => request.isStillAdmitted();
+        feeds.open(reply.raw, { batches: account.batches, isStillAdmitted }, batch, received.statuses);
+      }
       return reply;
     },
   );

@@ -1,6 +1,7 @@
 import { isTerminal } from '../../core/batch.ts';
 import type { BatchRow } from '../../engine/ports/request-stores.ts';
 import { submitBatch } from '../../engine/submit-batch.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { batchView } from '../batch-view.ts';
 import { findBatch } from '../find-batch.ts';
@@ -31,6 +32,8 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
           'upload_expired',
           'upload_invalidated',
           'file_too_large',
+          'storage_full',
+          'too_many_batches',
         ],
       },
       schema: {
@@ -46,16 +49,18 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
         },
       },
     },
-    (request, reply): Promise<Batch> =>
-      answerOnce(
-        services,
+    (request, reply): Promise<Batch> => {
+      const account = accountOf(request, services);
+      return answerOnce(
+        account,
         [request, reply],
         (row: BatchRow) => {
           const body = batchView(row, Date.now() / 1000);
           return { status: 201, headers: { location: body.links.self }, body };
         },
-        (keep) => submitBatch(services, callerOf(request), request.body, keep),
-      ),
+        (keep) => submitBatch({ ...services, ...account }, callerOf(request), request.body, keep),
+      );
+    },
   );
 }
 
@@ -80,7 +85,7 @@ function getBatch(app: ApiInstance, services: ApiServices): void {
       },
     },
     async (request, reply): Promise<Batch> => {
-      const row = await findBatch(services, callerOf(request).accountId, request.params.batch);
+      const row = await findBatch(accountOf(request, services), request.params.batch);
       const batch = batchView(row, Date.now() / 1000);
       if (!isTerminal(batch.status)) reply.header('retry-after', retryAfter(batch));
       return batch;

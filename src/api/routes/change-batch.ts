@@ -1,5 +1,6 @@
 import { changeBatch } from '../../engine/change-batch.ts';
 import { deleteBatch } from '../../engine/delete-batch.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { batchView } from '../batch-view.ts';
 import { batchId } from '../find-batch.ts';
@@ -17,7 +18,7 @@ export function batchChangeRoutes(app: ApiInstance, services: ApiServices): void
 const OF_A_PATCH = `Does all that the body asks for, or nothing.
 
 - \`status: cancel\` stops the batch: no record is begun any more, what is done keeps its results, and the records that were not processed come as a file that can be submitted again. May be repeated while the batch is in \`cancel\`, \`cancelling\` or \`cancelled\`; \`not_cancellable\` from \`writing_results\` on and once it has ended in another way.
-- \`status: resume\` lets a batch in \`failed\` go on where it failed, if it is \`resumable\`: what is done stays done. One that failed at its limit of failures (\`failure_limit\`) needs a higher \`stop_after\` with it, or null.
+- \`status: resume\` lets a batch in \`failed\` go on where it failed, if it is \`resumable\`: what is done stays done. One that failed at its limit of failures (\`failure_limit\`) needs a higher \`stop_after\` with it, or null. One whose right was withdrawn (\`permission_withdrawn\`) goes on on behalf of whoever resumes it, whose role must allow its operation: \`forbidden\` otherwise.
 - \`metadata\` takes the place of all the metadata that there is, in any status.`;
 
 function patchBatch(app: ApiInstance, services: ApiServices): void {
@@ -30,6 +31,7 @@ function patchBatch(app: ApiInstance, services: ApiServices): void {
           'batch_not_found',
           'not_cancellable',
           'not_resumable',
+          'too_many_batches',
           'upload_used',
           'upload_in_use',
           'upload_expired',
@@ -49,7 +51,12 @@ function patchBatch(app: ApiInstance, services: ApiServices): void {
     },
     async (request): Promise<Batch> => {
       const id = batchId(request.params.batch);
-      const row = await changeBatch(services, callerOf(request), id, request.body);
+      const row = await changeBatch(
+        { ...services, ...accountOf(request, services) },
+        callerOf(request),
+        id,
+        request.body,
+      );
       return batchView(row, Date.now() / 1000);
     },
   );
@@ -73,7 +80,7 @@ function removeBatch(app: ApiInstance, services: ApiServices): void {
     },
     async (request, reply): Promise<BatchDeletion> => {
       const batch = batchId(request.params.batch);
-      const { status } = await deleteBatch(services, callerOf(request), batch);
+      const { status } = await deleteBatch({ ...services, ...accountOf(request, services) }, batch);
       reply.code(202);
       return { batch, status };
     },

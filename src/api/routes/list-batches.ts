@@ -1,7 +1,7 @@
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { listedBatch } from '../batch-view.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import { callerOf } from '../plugins/access.ts';
 import { type BatchPage, BatchPageSchema } from '../schemas/batch.ts';
 import { BatchesQuery, filtersOf } from '../schemas/batches-query.ts';
 import { answer } from '../schemas/component.ts';
@@ -27,7 +27,7 @@ export function listBatches(app: ApiInstance, services: ApiServices): void {
     async (request): Promise<BatchPage> => {
       const { limit = PAGE, cursor } = request.query;
       // One more than asked for tells whether there is another page.
-      const rows = await services.batches.list(callerOf(request).accountId, {
+      const rows = await accountOf(request, services).batches.list({
         limit: limit + 1,
         filters: filtersOf(request.query),
         ...(cursor !== undefined && { before: decodeCursor(cursor) }),

@@ -1,5 +1,6 @@
 import { makeTemplate } from '../../engine/make-template.ts';
 import type { TemplateFormat } from '../../formats/template/table.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { callerOf } from '../plugins/access.ts';
 import { OperationParams } from '../schemas/operation.ts';
@@ -39,11 +40,15 @@ export function operationTemplate(app: ApiInstance, services: ApiServices): void
     },
     async (request, reply) => {
       const { format = 'xlsx' } = request.query;
-      const { filename, content } = await makeTemplate(services, callerOf(request), {
-        name: request.params.name,
-        format,
-        parameters: parametersOf(request.query),
-      });
+      const { filename, content } = await makeTemplate(
+        { ...services, ...accountOf(request, services) },
+        callerOf(request),
+        {
+          name: request.params.name,
+          format,
+          parameters: parametersOf(request.query),
+        },
+      );
       reply.header('content-type', CONTENT_TYPES[format]);
       reply.header('content-disposition', `attachment; filename="${filename}"`);
       return reply.send(content);

@@ -1,9 +1,11 @@
+import type { Caller } from '../../core/access.ts';
 import { RequestError } from '../../core/errors.ts';
 import { DEFAULT_ATTEMPTS, type OperationLimits, type Rate } from '../../core/limits.ts';
 import type { Operation } from '../../core/operation.ts';
 import { shortened } from '../../core/result.ts';
 import type { EngineSettings } from '../../engine/settings.ts';
 import type { ApiServices } from '../api-services.ts';
+import { callerOf } from '../plugins/access.ts';
 import { answer, NoQuery } from '../schemas/component.ts';
 import {
   type OperationPage,
@@ -27,8 +29,8 @@ export function operationRoutes(app: ApiInstance, { operations, settings }: ApiS
         response: { 200: answer('All operations, by name', OperationPageSchema) },
       },
     },
-    async (): Promise<OperationPage> => ({
-      items: operations.list().map((operation) => operationView(operation, settings)),
+    async (request): Promise<OperationPage> => ({
+      items: operations.list().map((operation) => operationView(operation, settings, callerOf(request))),
       next_cursor: null,
     }),
   );
@@ -53,12 +55,12 @@ export function operationRoutes(app: ApiInstance, { operations, settings }: ApiS
         const detail = `there is no operation ${shortened(name)}; GET /operations lists them`;
         throw new RequestError('operation_not_found', detail);
       }
-      return operationView(operation, settings);
+      return operationView(operation, settings, callerOf(request));
     },
   );
 }
 
-function operationView(operation: Operation, settings: EngineSettings): OperationView {
+function operationView(operation: Operation, settings: EngineSettings, caller: Caller): OperationView {
   const { name, version, title, description, effects, failures, limits } = operation;
   return {
     name,
@@ -70,15 +72,20 @@ function operationView(operation: Operation, settings: EngineSettings): Operatio
     settings: { ...operation.settings },
     effects,
     failures: { ...failures },
-    limits: limitsOf(limits, settings),
+    limits: limitsOf(limits, settings, caller),
     links: linksTo(name),
   };
 }
 
-function limitsOf(limits: OperationLimits, settings: EngineSettings): OperationView['limits'] {
+function limitsOf(
+  limits: OperationLimits,
+  settings: EngineSettings,
+  { limits: own }: Caller,
+): OperationView['limits'] {
   const { chunkRecords, concurrency, rate, timeoutSeconds, attempts = DEFAULT_ATTEMPTS } = limits;
   return {
-    file_bytes: settings.fileBytes,
+    file_bytes: own.fileBytes,
+    file_records: own.records,
     record_bytes: settings.recordBytes,
     cell_bytes: settings.cellBytes,
     chunk_records: Math.min(chunkRecords ?? Number.POSITIVE_INFINITY, settings.chunk.records),

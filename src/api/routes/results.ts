@@ -3,10 +3,10 @@ import { RequestError } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
 import type { BatchRow } from '../../engine/ports/request-stores.ts';
 import type { ResultFile, ResultKind } from '../../engine/ports/work-store.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { milliseconds } from '../batch-view.ts';
 import { findBatch } from '../find-batch.ts';
-import { callerOf } from '../plugins/access.ts';
 import { BatchParams } from '../schemas/batch.ts';
 import { answer } from '../schemas/component.ts';
 import { type ResultFiles, ResultFilesSchema, ResultsQuery } from '../schemas/results.ts';
@@ -32,7 +32,7 @@ export function resultRoutes(app: ApiInstance, services: ApiServices): void {
       },
     },
     async (request): Promise<ResultFiles> => {
-      const row = await findBatch(services, callerOf(request).accountId, request.params.batch);
+      const row = await findBatch(accountOf(request, services), request.params.batch);
       const files = chosenFiles(row, request.query.format);
       return { files: await Promise.all(files.map((file) => linkTo(services, row.id, file))) };
     },

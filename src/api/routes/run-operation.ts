@@ -6,10 +6,10 @@ import { shortened } from '../../core/result.ts';
 import { readSingle } from '../../engine/read-single.ts';
 import { RecordFailed } from '../../engine/record-failed.ts';
 import { runOperation } from '../../engine/run-operation.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { answerOnce, REPLAYED } from '../idempotency.ts';
 import { RecordBody } from '../json-body.ts';
-import { limitSingleCall, RATE_LIMITS } from '../limit-single-call.ts';
 import { callerOf } from '../plugins/access.ts';
 import { sendFailure } from '../problem.ts';
 import type { Query } from '../query-check.ts';
@@ -37,9 +37,8 @@ export function runOperationRoutes(app: ApiInstance, services: ApiServices): voi
 }
 
 function runRoute(app: ApiInstance, services: ApiServices, operation: Operation): void {
-  const { name, title, description, input, output, settings, limits, template } = operation;
+  const { name, title, description, input, output, settings, template } = operation;
   const failures = { ...OF_RECORDS, ...operation.failures };
-  const limited = limits.rate === undefined ? {} : RATE_LIMITS;
   app.post(
     `/operations/${name}`,
     {
@@ -48,7 +47,7 @@ function runRoute(app: ApiInstance, services: ApiServices, operation: Operation)
         permission: { operation: name },
         record: true,
         idempotencyKey: 'kept',
-        errors: limits.rate === undefined ? ['outcome_unknown'] : ['outcome_unknown', 'rate_limited'],
+        errors: ['outcome_unknown'],
         failures,
       },
       schema: {
@@ -58,21 +57,21 @@ function runRoute(app: ApiInstance, services: ApiServices, operation: Operation)
         description: `${description}\n\n${HOW}`,
         querystring: parametersOf(settings),
         body: template === undefined ? input : { ...input, examples: [...template.examples] },
-        response: { 200: answerOf(operationResult(output), { ...REPLAYED, ...limited }) },
+        response: { 200: answerOf(operationResult(output), REPLAYED) },
       },
       // A record is read as one of a file is, and told of in the same words.
       validatorCompiler: unchecked,
     },
     async (request, reply): Promise<OperationResult> => {
       const caller = callerOf(request);
+      const account = accountOf(request, services);
       const key = request.headers['idempotency-key'];
       const ofCall = settingsFrom(operation, request.query as Query);
       try {
         const read = readSingle(operation, textOf(request.body), services.settings);
         const call = { operation, input: read, settings: ofCall, key: key === undefined ? key : String(key) };
-        return await answerOnce(services, [request, reply], succeeded, async (keep) => {
-          await limitSingleCall(services.limits, operation, caller, reply);
-          return await runOperation(services, caller, call, keep);
+        return await answerOnce(account, [request, reply], succeeded, async (keep) => {
+          return await runOperation({ ...services, ...account }, caller, call, keep);
         });
       } catch (error) {
         if (error instanceof RecordFailed) return failed(reply, error, failures);

@@ -1,6 +1,6 @@
 import { RequestError } from '../../core/errors.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
-import { callerOf } from '../plugins/access.ts';
 import { answer, NoQuery } from '../schemas/component.ts';
 import {
   type Cohort,
@@ -18,9 +18,9 @@ import { askedPage, pageAnswer } from '../training-page.ts';
 import type { ApiInstance } from '../typed-instance.ts';
 import { isUuid } from '../uuid.ts';
 
-export function trainingCohortRoutes(app: ApiInstance, { training }: ApiServices): void {
-  listCohorts(app, training);
-  oneCohort(app, training);
+export function trainingCohortRoutes(app: ApiInstance, services: ApiServices): void {
+  listCohorts(app, services);
+  oneCohort(app, services);
 
   app.get(
     '/training/courses',
@@ -36,11 +36,11 @@ export function trainingCohortRoutes(app: ApiInstance, { training }: ApiServices
       },
     },
     async (request): Promise<CoursePage> =>
-      pageAnswer(request, await training.courses.list(callerOf(request).accountId, askedPage(request))),
+      pageAnswer(request, await accountOf(request, services).training.courses.list(askedPage(request))),
   );
 }
 
-function listCohorts(app: ApiInstance, training: ApiServices['training']): void {
+function listCohorts(app: ApiInstance, services: ApiServices): void {
   app.get(
     '/training/cohorts',
     {
@@ -56,13 +56,13 @@ function listCohorts(app: ApiInstance, training: ApiServices['training']): void 
     },
     async (request): Promise<CohortPage> => {
       const { page: _, ...filters } = request.query;
-      const { accountId } = callerOf(request);
-      return pageAnswer(request, await training.cohorts.list(accountId, filters, askedPage(request)));
+      const { cohorts } = accountOf(request, services).training;
+      return pageAnswer(request, await cohorts.list(filters, askedPage(request)));
     },
   );
 }
 
-function oneCohort(app: ApiInstance, training: ApiServices['training']): void {
+function oneCohort(app: ApiInstance, services: ApiServices): void {
   app.get(
     '/training/cohorts/:cohort_id',
     {
@@ -78,7 +78,7 @@ function oneCohort(app: ApiInstance, training: ApiServices['training']): void {
     },
     async (request): Promise<Cohort> => {
       const id = cohortId(request.params.cohort_id);
-      return (await training.cohorts.find(callerOf(request).accountId, id)) ?? notFound();
+      return (await accountOf(request, services).training.cohorts.find(id)) ?? notFound();
     },
   );
 
@@ -98,8 +98,8 @@ function oneCohort(app: ApiInstance, training: ApiServices['training']): void {
     },
     async (request): Promise<CohortLearnerPage> => {
       const id = cohortId(request.params.cohort_id);
-      const { accountId } = callerOf(request);
-      const learners = await training.cohorts.learners(accountId, id, askedPage(request));
+      const { cohorts } = accountOf(request, services).training;
+      const learners = await cohorts.learners(id, askedPage(request));
       return pageAnswer(request, learners ?? notFound());
     },
   );

@@ -1,6 +1,7 @@
 import { type Caller, isAllowed } from '../../core/access.ts';
 import { RequestError } from '../../core/errors.ts';
-import type { ShownExam } from '../../operations/training/reads/exam-reads.ts';
+import type { ExamReads, ShownExam } from '../../operations/training/reads/exam-reads.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { callerOf } from '../plugins/access.ts';
 import { answer, NoQuery } from '../schemas/component.ts';
@@ -15,7 +16,7 @@ import {
 import { askedPage, pageAnswer } from '../training-page.ts';
 import type { ApiInstance } from '../typed-instance.ts';
 
-export function trainingExamRoutes(app: ApiInstance, { training: { exams } }: ApiServices): void {
+export function trainingExamRoutes(app: ApiInstance, services: ApiServices): void {
   app.get(
     '/training/exams',
     {
@@ -31,8 +32,8 @@ export function trainingExamRoutes(app: ApiInstance, { training: { exams } }: Ap
     },
     async (request): Promise<ExamPage> => {
       const { page: _, ...filters } = request.query;
-      const { accountId } = callerOf(request);
-      return pageAnswer(request, await exams.list(accountId, filters, askedPage(request)));
+      const { exams } = accountOf(request, services).training;
+      return pageAnswer(request, await exams.list(filters, askedPage(request)));
     },
   );
 
@@ -53,10 +54,11 @@ export function trainingExamRoutes(app: ApiInstance, { training: { exams } }: Ap
     },
     async (request): Promise<ExamDetail> => {
       const caller = callerOf(request);
+      const { exams } = accountOf(request, services).training;
       const exam = await openExam(exams, caller, request.params.slug);
       const [attempts, questions] = await Promise.all([
-        exams.attempts(caller.accountId, exam.slug, caller.user),
-        exams.questions(caller.accountId, exam.slug),
+        exams.attempts(exam.slug, caller.user),
+        exams.questions(exam.slug),
       ]);
       const graded = attempts.some(({ state }) => state === 'graded');
       const shown = isStaff(caller) || (exam.show_answers && graded);
@@ -76,17 +78,13 @@ export function trainingExamRoutes(app: ApiInstance, { training: { exams } }: Ap
 const SLUG = /^[A-Za-z0-9_-]{1,100}$/;
 
 /** @throws {RequestError} exam_not_found, exam_not_open */
-async function openExam(
-  exams: ApiServices['training']['exams'],
-  caller: Caller,
-  slug: string,
-): Promise<ShownExam> {
-  const exam = SLUG.test(slug) ? await exams.find(caller.accountId, slug) : null;
+async function openExam(exams: ExamReads, caller: Caller, slug: string): Promise<ShownExam> {
+  const exam = SLUG.test(slug) ? await exams.find(slug) : null;
   if (exam === null) {
     throw new RequestError('exam_not_found', 'there is no exam with this slug in the account');
   }
   if (isStaff(caller)) return exam;
-  if (!(await exams.isEnrolled(caller.accountId, exam.course, caller.user))) {
+  if (!(await exams.isEnrolled(exam.course, caller.user))) {
     const detail = `${caller.user} is not enrolled in a cohort of the course of this exam`;
     throw new RequestError('exam_not_open', detail);
   }

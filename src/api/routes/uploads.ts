@@ -4,6 +4,7 @@ import { completeUpload } from '../../engine/complete-upload.ts';
 import { createMultipartUpload, type MadeMultipartUpload } from '../../engine/create-multipart-upload.ts';
 import { createUpload, type MadeUpload } from '../../engine/create-upload.ts';
 import { invalidateUpload } from '../../engine/invalidate-upload.ts';
+import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { milliseconds } from '../batch-view.ts';
 import { answerOnce, REPLAYED } from '../idempotency.ts';
@@ -42,7 +43,12 @@ function postUpload(app: ApiInstance, services: ApiServices): void {
   app.post(
     '/uploads',
     {
-      config: { permission: 'create_upload_url', optionalBody: true, idempotencyKey: 'kept' },
+      config: {
+        permission: 'create_upload_url',
+        errors: ['storage_full'],
+        optionalBody: true,
+        idempotencyKey: 'kept',
+      },
       schema: {
         operationId: 'createUpload',
         tags: ['Uploads'],
@@ -56,14 +62,16 @@ function postUpload(app: ApiInstance, services: ApiServices): void {
     },
     (request, reply): Promise<UploadTicket | PartsTicket> => {
       const caller = callerOf(request);
+      const account = accountOf(request, services);
+      const engine = { ...services, ...account };
       const { parts, ...upload } = request.body;
       if (parts === undefined) {
-        return answerOnce(services, [request, reply], made(putTicket), (keep) =>
-          createUpload(services, caller, upload, keep),
+        return answerOnce(account, [request, reply], made(putTicket), (keep) =>
+          createUpload(engine, caller, upload, keep),
         );
       }
-      return answerOnce(services, [request, reply], made(partsTicket), (keep) =>
-        createMultipartUpload(services, caller, { ...upload, parts }, keep),
+      return answerOnce(account, [request, reply], made(partsTicket), (keep) =>
+        createMultipartUpload(engine, caller, { ...upload, parts }, keep),
       );
     },
   );
@@ -120,7 +128,8 @@ function postParts(app: ApiInstance, services: ApiServices): void {
     },
     async (request): Promise<CompletedUpload> => {
       const handler = checkedHandler(request.params.handler);
-      const object = await completeUpload(services, callerOf(request), handler, request.body);
+      const engine = { ...services, ...accountOf(request, services) };
+      const object = await completeUpload(engine, callerOf(request), handler, request.body);
       return { handler, ...object };
     },
   );
@@ -143,7 +152,8 @@ function deleteUpload(app: ApiInstance, services: ApiServices): void {
       },
     },
     async (request, reply): Promise<void> => {
-      await invalidateUpload(services, callerOf(request), checkedHandler(request.params.handler));
+      const handler = checkedHandler(request.params.handler);
+      await invalidateUpload({ ...services, ...accountOf(request, services) }, handler);
       reply.code(204);
     },
   );

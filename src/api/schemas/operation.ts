@@ -26,7 +26,8 @@ export const OperationViewSchema = component(
         Type.String(),
       ),
       limits: Type.Object({
-        file_bytes: Type.Integer({ description: 'Largest file.' }),
+        file_bytes: Type.Integer({ description: 'Largest file, for the account of whoever asks.' }),
+        file_records: Type.Integer({ description: 'Most records of a file, likewise.' }),
         record_bytes: Type.Integer({ description: 'Largest record.' }),
         cell_bytes: Type.Integer({ description: 'Largest cell.' }),
         chunk_records: Type.Integer({ description: 'Most records that are processed in one transaction.' }),
@@ -78,6 +79,7 @@ export const OperationViewSchema = component(
           failures: { email_taken: 'Another learner has this address already' },
           limits: {
             file_bytes: 50_000_000_000,
+            file_records: 1_000_000_000,
             record_bytes: 8_388_608,
             cell_bytes: 1_048_576,
             chunk_records: 5000,

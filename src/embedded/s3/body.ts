@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Payload } from './auth.ts';
+import { atPace } from './body-pace.ts';
 import { type ChecksumAlgorithm, createDigest, type Digest } from './checksums.ts';
 import { decodeChunked } from './chunked.ts';
 import { ClientGone, S3Error } from './errors.ts';
@@ -108,14 +109,13 @@ async function* bodyChunks(
   else yield* decodeChunked(raw, { signer: payload.signer, trailer: payload.trailer, onTrailers });
 }
 
-async function* rawChunks({ http, readAhead }: S3Request): AsyncGenerator<Buffer> {
+async function* rawChunks({ http, readAhead, pace }: S3Request): AsyncGenerator<Buffer> {
   if (readAhead) {
     yield readAhead;
     return;
   }
   try {
-    // What is left of a refused body is drained after the answer, which a destroyed request could not be.
-    yield* http.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    yield* atPace(http, pace);
   } catch (error) {
     throw new ClientGone('the client disconnected while it was sending', { cause: error });
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { type AuthSettings, authenticate, type Payload } from './auth.ts';
 import { hashAhead } from './body.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { readText } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { ClientGone, S3Error, toS3Error, warn } from './errors.ts';
@@ -15,6 +16,7 @@ import type { Store } from './store.ts';
 export interface DispatchSettings extends AuthSettings {
   store: Store;
   corsOrigins: readonly string[];
+  limits: ConnectionLimits;
 }
 
 /** What the client's `Expect` header asks for. */
@@ -57,7 +59,7 @@ async function answer(settings: DispatchSettings, exchange: Exchange): Promise<v
     answerPreflight(http, response, allowed);
     return;
   }
-  const request = parseRequest(http);
+  const request = parseRequest(http, settings.limits);
   const sendContinue = (): void => {
     if (exchange.expectation === 'continue') response.writeContinue();
     exchange.expectation = 'none';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { BodyPace } from './body-pace.ts';
 import { S3Error } from './errors.ts';
 
 /** The longest key S3 takes, in bytes of UTF-8. */
@@ -20,6 +21,8 @@ export interface S3Request {
   hoisted: Map<string, string>;
   /** The body, where it had to be read to check the signature. */
   readAhead?: Buffer;
+  /** How slowly the body may come. */
+  pace: BodyPace;
 }
 
 /** Whether the request brings a body at all. */
@@ -49,7 +52,7 @@ export function allHeaders(request: S3Request): Map<string, string> {
  * slash, byte for byte: `..`, `//` and a trailing `/` are parts of a name here and nothing else.
  * @throws S3Error InvalidURI, InvalidArgument (a query name twice), KeyTooLongError
  */
-export function parseRequest(http: IncomingMessage): S3Request {
+export function parseRequest(http: IncomingMessage, pace: BodyPace): S3Request {
   const target = http.url ?? '/';
   // The WHATWG URL class would resolve `..` and change what was signed.
   if (!target.startsWith('/') || /[^\x21-\x7e]/.test(target)) throw new S3Error('InvalidURI');
@@ -66,6 +69,7 @@ export function parseRequest(http: IncomingMessage): S3Request {
     key,
     query: parseQuery(mark === -1 ? '' : target.slice(mark + 1)),
     hoisted: new Map(),
+    pace,
   };
 }
 

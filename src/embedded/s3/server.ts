@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { lockDirectory } from '../directory-lock.ts';
 import { answerBrokenRequest } from './broken-requests.ts';
+import { type ConnectionLimits, connectionLimits } from './connection-limits.ts';
 import { makeDirectory } from './directories.ts';
 import { type DispatchSettings, dispatch, type Expectation } from './dispatch.ts';
 import { Store } from './store.ts';
@@ -17,6 +18,8 @@ export interface S3ServerOptions {
   region: string;
   credentials: { accessKeyId: string; secretAccessKey: string };
   corsOrigins?: readonly string[];
+  /** Other limits than those that it has (connection-limits.ts). */
+  limits?: Partial<ConnectionLimits>;
   now?: () => Date;
 }
 
@@ -27,12 +30,6 @@ export interface S3Server {
   close(): Promise<void>;
 }
 
-/** S3 takes 8 KB of headers; a presigned URL comes on top. */
-const MAX_HEADER_BYTES = 32 * 1024;
-const HEADERS_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 60_000;
-/** A connection on which nothing moves. A whole upload may take hours, so that has no limit. */
-const IDLE_MS = 300_000;
 const CLOSE_GRACE_MS = 5000;
 
 /**
@@ -55,7 +52,8 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     throw error;
   }
   const running = new Set<Promise<void>>();
-  const listener = createListener({ region, credentials, now, store, corsOrigins }, running);
+  const limits = connectionLimits(options.limits);
+  const listener = createListener({ region, credentials, now, store, corsOrigins, limits }, running);
   try {
     await listener.listen(options.port, host);
   } catch (error) {
@@ -81,13 +79,17 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
 
 /** The HTTP side: its limits, and an orderly end. */
 function createListener(settings: DispatchSettings, running: Set<Promise<void>>) {
+  const { limits } = settings;
   const server = createServer({
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    connectionsCheckingInterval: limits.checkMs,
+    // A whole upload may take hours; that it moves is looked at where it is read.
     requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: limits.keepAliveMs,
   });
-  server.timeout = IDLE_MS;
+  server.timeout = limits.idleMs;
+  server.maxConnections = limits.connections;
   let closing = false;
   // Of pipelined requests the last is answered last.
   const busy = new WeakMap<Duplex, Promise<void>>();

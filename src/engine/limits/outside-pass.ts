@@ -18,7 +18,8 @@ export interface OutsideLimits {
   target: Target;
   /** `null`: as many calls at once as there are chunks for, each so many. */
   slots: SlotShare | null;
-  rate: RateStock | null;
+  /** All of them hold; what others share stands last, so that nothing of it is taken in vain. */
+  rates: readonly RateStock[];
   breaker: Breaker | undefined;
   /** How long one call may take. */
   timeoutSeconds: number;
@@ -86,11 +87,15 @@ export class OutsidePass implements Pass {
   }
 
   async #look(records: number): Promise<number> {
-    const { target, slots, rate, breaker, timeoutSeconds } = this.#limits;
+    const { target, slots, rates, breaker, timeoutSeconds } = this.#limits;
     const closedMs = target.closedMs(breaker);
     if (closedMs > 0) return closedMs;
-    const emptyMs = rate === null ? 0 : await rate.take(records);
-    if (emptyMs > 0) return emptyMs;
+    const known = Math.max(0, ...rates.map(({ emptyMs }) => emptyMs));
+    if (known > 0) return known;
+    for (const rate of rates) {
+      const emptyMs = await rate.take(records);
+      if (emptyMs > 0) return emptyMs;
+    }
     // What was asked for may have taken its time.
     if (slots !== null && !slots.isGood) return comeBackSeconds() * 1000;
     if (target.closedMs(breaker) > 0) return target.closedMs(breaker);

@@ -15,7 +15,7 @@ interface Waiting {
  */
 export class RateStock {
   readonly #limits: Pick<LimitStore, 'take'>;
-  readonly key: string;
+  readonly #key: string;
   readonly #rate: Rate;
   readonly #keepMs: number;
   #waiting: Waiting[] = [];
@@ -28,9 +28,14 @@ export class RateStock {
 
   constructor(limits: Pick<LimitStore, 'take'>, key: string, rate: Rate) {
     this.#limits = limits;
-    this.key = key;
+    this.#key = key;
     this.#rate = rate;
     this.#keepMs = leewaySeconds(rate) * 1000;
+  }
+
+  /** For how many milliseconds it is known that there is nothing to have. */
+  get emptyMs(): number {
+    return Math.max(0, this.#emptyUntil - performance.now());
   }
 
   /** @returns 0: they are taken; else after how many milliseconds to ask again */
@@ -71,7 +76,7 @@ export class RateStock {
     const all = this.#waiting.reduce((sum, { needed }) => sum + needed, 0);
     const most = Math.max(all, Math.floor(this.#expected()));
     const asked = performance.now();
-    const { records, waitSeconds } = await this.#limits.take(this.key, this.#rate, { least, most });
+    const { records, waitSeconds } = await this.#limits.take(this.#key, this.#rate, { least, most });
     if (records < least) {
       this.#emptyUntil = performance.now() + waitSeconds * 1000;
       for (const { resolve } of this.#waiting.splice(0)) resolve(waitSeconds * 1000);

@@ -105,6 +105,8 @@ export interface ObjectStore {
    * @returns how many there were
    */
   removeAll(prefix: string, options?: { signal?: AbortSignal }): Promise<number>;
+  /** How many bytes all objects together have whose key begins so; parts that are not one object yet are not in it. */
+  bytesOf(prefix: string, options?: { signal?: AbortSignal }): Promise<number>;
 }
 
 export class ObjectGone extends Error {

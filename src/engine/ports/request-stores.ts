@@ -1,3 +1,4 @@
+import type { Statement } from '../../core/access.ts';
 import type {
   BatchStatus,
   Counts,
@@ -12,6 +13,11 @@ import type { StopAfter } from '../../core/stop-after.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
 import type { ObjectHead } from './object-store.ts';
 import type { InputDescription, ResultFile, WorkWaiting } from './work-store.ts';
+
+/**
+ * What requests read and write. Each of these stores is one account's (`AccountServices`): nothing here takes the id of
+ * an account, so that no route can ask for another's. What sweeps need of all accounts is in sweep-stores.ts.
+ */
 
 export interface Upload {
   id: string;
@@ -36,7 +42,6 @@ export interface Upload {
 
 export interface NewUpload {
   id: string;
-  accountId: string;
   objectKey: string;
   filename?: string;
   contentType?: string;
@@ -50,7 +55,7 @@ export interface NewUpload {
 export type RemovableUpload = Pick<Upload, 'id' | 'objectKey' | 'multipartId'>;
 
 export interface UploadStore {
-  /** @throws {KeyTaken} */
+  /** @throws {RequestError} storage_full @throws {KeyTaken} */
   create(upload: NewUpload, keep?: KeepAnswer<void>): Promise<void>;
   /** The parts of an upload can be put from now on. `urlExpiresAt` in milliseconds. @throws {KeyTaken} */
   openParts(
@@ -58,14 +63,11 @@ export interface UploadStore {
     parts: { multipartId: string; urlExpiresAt: number },
     keep?: KeepAnswer<void>,
   ): Promise<void>;
-  find(accountId: string, id: string): Promise<Upload | null>;
-  /** Its parts are one object. @returns false: it was taken back or removed meanwhile, and so must be the object */
-  completed(id: string): Promise<boolean>;
+  find(id: string): Promise<Upload | null>;
+  /** Its parts are one object of so many bytes. @returns false: it was taken back or removed meanwhile, and so must be the object */
+  completed(id: string, bytes: number): Promise<boolean>;
   /** Takes it back, also if that was done before. @throws {RequestError} handler_not_found, upload_in_use */
-  invalidate(accountId: string, id: string): Promise<RemovableUpload>;
-  /** Those whose objects nobody needs and nobody can write any more, the oldest first. */
-  toRemove(limit: number): Promise<RemovableUpload[]>;
-  removed(id: string): Promise<void>;
+  invalidate(id: string): Promise<RemovableUpload>;
 }
 
 /** What a client may ask of a batch besides its operation. */
@@ -87,11 +89,10 @@ export interface BatchOptions {
   metadata: Record<string, unknown>;
 }
 
+/** It is the account's whose store writes it, and runs on behalf of whom the store was made for. */
 export interface NewBatch extends BatchOptions {
   id: string;
-  accountId: string;
   uploadId: string;
-  userName: string;
   operation: string;
   operationVersion: number;
   effects: Operation['effects'];
@@ -145,9 +146,8 @@ export interface KeptAnswer {
   body: unknown;
 }
 
-/** Names a request that must not take effect twice (`Idempotency-Key`). */
+/** Names a request of an account that must not take effect twice (`Idempotency-Key`). */
 export interface RequestKey {
-  accountId: string;
   route: string;
   key: string;
   /** Hex SHA-256 of what is asked. */
@@ -171,8 +171,6 @@ export class KeyTaken extends Error {
 export interface IdempotencyStore {
   /** `null`: no request with this key was answered in the last 24 hours. */
   find(request: RequestKey): Promise<{ fingerprint: string; answer: KeptAnswer } | null>;
-  /** Forgets what is older than 24 hours, so many at the most. */
-  forgetOld(most: number): Promise<number>;
 }
 
 export interface BatchFilters {
@@ -193,30 +191,31 @@ export interface BatchChange {
   metadata?: Record<string, unknown>;
   /** Goes with `resume`. `null`: no limit any more. */
   stopAfter?: StopAfter | null;
+  /** Goes with `resume`: what whoever asks may do. A batch whose right was withdrawn goes on on their behalf. */
+  statements?: readonly Statement[];
 }
 
 export interface BatchStore {
   /**
    * Writes the batch in `new`, and answers it so.
-   * @throws {RequestError} upload_used, upload_in_use, upload_expired, upload_invalidated @throws {KeyTaken}
+   * @throws {RequestError} too_many_batches, storage_full, upload_used, upload_in_use, upload_expired, upload_invalidated
+   * @throws {KeyTaken}
    */
   create(batch: NewBatch, keep?: KeepAnswer<BatchRow>): Promise<BatchRow>;
-  find(accountId: string, id: string): Promise<BatchRow | null>;
+  find(id: string): Promise<BatchRow | null>;
   /** The same, but that its failures are told only once its results are written: before, they are summed anew each time. */
-  look(accountId: string, id: string): Promise<BatchRow | null>;
+  look(id: string): Promise<BatchRow | null>;
   /** Newest first; without their failures too; `before` is the id of the last batch of the page before. */
-  list(
-    accountId: string,
-    page: { limit: number; before?: string; filters?: BatchFilters },
-  ): Promise<BatchRow[]>;
+  list(page: { limit: number; before?: string; filters?: BatchFilters }): Promise<BatchRow[]>;
   /**
    * @returns the work that waits because of it
-   * @throws {RequestError} batch_not_found, not_cancellable, not_resumable, upload_used, upload_in_use, upload_expired
+   * @throws {RequestError} batch_not_found, not_cancellable, not_resumable, forbidden, too_many_batches, upload_used,
+   *   upload_in_use, upload_expired
    */
-  change(accountId: string, id: string, change: BatchChange): Promise<WorkWaiting[]>;
+  change(id: string, change: BatchChange): Promise<WorkWaiting[]>;
   /**
    * Records the wish, and acts on it as far as the status allows: cancels, or begins to delete. May be repeated.
    * @throws {RequestError} batch_not_found
    */
-  requestDeletion(accountId: string, id: string): Promise<{ status: BatchStatus; waiting: WorkWaiting[] }>;
+  requestDeletion(id: string): Promise<{ status: BatchStatus; waiting: WorkWaiting[] }>;
 }

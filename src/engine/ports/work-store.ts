@@ -1,3 +1,5 @@
+import type { Principal } from '../../core/access.ts';
+import type { AccountLimitSettings } from '../../core/account-limits.ts';
 import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
@@ -34,6 +36,8 @@ export interface BatchClaim {
   attempts: number;
   batchId: string;
   accountId: string;
+  /** What is set for its account at this moment. */
+  accountLimits: AccountLimitSettings;
   operation: string;
   operationVersion: number;
   status: BatchStatus;
@@ -72,6 +76,8 @@ export interface ChunkClaim {
   batchId: string;
   accountId: string;
   userName: string;
+  /** Whose rights its processing takes. */
+  principal: Principal;
   operation: string;
   operationVersion: number;
   settings: Record<string, unknown>;
@@ -110,6 +116,11 @@ export interface CutInput {
   chunks: readonly ChunkRange[];
   total: number | null;
   fault: FileFault | null;
+}
+
+export interface ConvertedInput extends CutInput {
+  /** Of everything that the batch has in the object store. */
+  storedBytes: number;
 }
 
 export interface CopiedInput extends CutInput {
@@ -165,6 +176,15 @@ export interface ProcessingOutcome {
   failed: number;
   part: string;
   failures: FailureSummary;
+}
+
+export interface WrittenResults {
+  files: readonly ResultFile[];
+  counts: Counts;
+  /** Of records whose results no part holds: those of chunks that are not settled. */
+  failures: FailureSummary;
+  /** As above. */
+  storedBytes: number;
 }
 
 /** Where a chunk's lines are, for the result files. */
@@ -252,14 +272,8 @@ export interface WorkStore {
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
-  finishConversion(claim: BatchClaim, input: CutInput): Promise<void>;
-  /** @param failures of records whose results no part holds: those of chunks that are not settled */
-  finishResults(
-    claim: BatchClaim,
-    files: readonly ResultFile[],
-    counts: Counts,
-    failures: FailureSummary,
-  ): Promise<void>;
+  finishConversion(claim: BatchClaim, input: ConvertedInput): Promise<void>;
+  finishResults(claim: BatchClaim, written: WrittenResults): Promise<void>;
   /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */
   finishRemoval(claim: BatchClaim): Promise<void>;
   /**

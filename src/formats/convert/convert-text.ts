@@ -53,7 +53,7 @@ export async function convertText(
   try {
     for await (const piece of evenPieces(from(source.read(), bomBytes))) {
       await conversion.take(piece);
-      if (conversion.isBroken) break;
+      if (conversion.isOver) break;
     }
   } catch (error) {
     end = faultOf(error);

@@ -45,16 +45,17 @@ export class TextConversion {
     await this.#pass(this.#steps.push(piece));
   }
 
-  /** Whether nothing can be read of what follows. */
-  get isBroken(): boolean {
-    return this.#steps.fault !== undefined;
+  /** Whether nothing can be read of what follows, or is to be. */
+  get isOver(): boolean {
+    return this.#steps.fault !== undefined || this.#indexer.isFull;
   }
 
   /** @param broken why the text is over before its end */
   async finish(broken: FileFault | undefined): Promise<ConvertedFile | { again: Encoding }> {
     await this.#pass(this.#steps.finish());
     if (this.#watch?.finish() === 'windows-1252') return { again: 'windows-1252' };
-    const cut = broken ?? this.#ownFault();
+    // What comes after as many records as there may be says nothing, nor that it was not read to its end.
+    const cut = this.#indexer.isFull ? undefined : (broken ?? this.#ownFault());
     const index = this.#indexer.finish(cut && cutOff(cut));
     const fault = cut ?? faultOfRecords(index, this.#text);
     const record = index.records === 0 ? {} : { record: index.records };

@@ -58,6 +58,10 @@ export class CsvIndexer implements RecordIndexer {
     if (this.#mayBeRecord) this.#cutter.endPiece(this.#lineStart);
   }
 
+  get isFull(): boolean {
+    return this.#cutter.fault !== undefined;
+  }
+
   finish(cut?: FileFault): RecordIndex {
     // The last piece is not ours any more, and all of it has been hashed.
     this.#cutter.open(NO_BYTES, this.#scanned);
@@ -65,7 +69,7 @@ export class CsvIndexer implements RecordIndexer {
     this.#cutter.finish();
     const { records, chunks } = this.#cutter;
     const { columns, marked } = this.#top;
-    const found = this.#top.fault ?? this.#fault;
+    const found = this.#top.fault ?? this.#cutter.fault ?? this.#fault;
     const fault = found ?? (records === 0 ? this.#top.nothing(this.#scanned) : undefined);
     return { columns, marked, records, chunks, ...(fault && { fault }) };
   }

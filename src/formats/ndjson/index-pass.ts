@@ -48,18 +48,23 @@ export class NdjsonIndexer implements RecordIndexer {
     this.#cutter.endPiece(this.#lineStart);
   }
 
+  get isFull(): boolean {
+    return this.#cutter.fault !== undefined;
+  }
+
   finish(cut?: FileFault): RecordIndex {
     // The last piece is not ours any more, and all of it has been hashed.
     this.#cutter.open(NO_BYTES, this.#scanned);
     if (this.#lineStart < this.#scanned) this.#endLine(this.#scanned, cut);
     this.#cutter.finish();
     const { records, chunks } = this.#cutter;
+    const fault = this.#cutter.fault ?? (records === 0 ? noRecords(this.#scanned) : undefined);
     return {
       columns: this.#columns,
       marked: false,
       records,
       chunks,
-      ...(records === 0 && { fault: noRecords(this.#scanned) }),
+      ...(fault && { fault }),
     };
   }
 

@@ -65,7 +65,10 @@ export type Action =
   | { do: 'overwrite_upload'; pick: number }
   | { do: 'damage_input'; pick: number }
   | { do: 'let_results_expire'; pick: number }
-  | { do: 'neglect' };
+  | { do: 'neglect' }
+  /** The right to run the operation, of the user on whose behalf all batches run. */
+  | { do: 'withdraw' }
+  | { do: 'give_back' };
 
 /** Where the most is at stake: these come up more often. */
 const IN_THE_MIDDLE: readonly Point[] = ['written', 'written', 'stored', 'settled'];
@@ -166,6 +169,8 @@ const seldom: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
   { weight: 1, arbitrary: record({ do: fc.constant('damage_input'), pick }) },
   { weight: 1, arbitrary: record({ do: fc.constant('let_results_expire'), pick }) },
   { weight: 1, arbitrary: record({ do: fc.constant('neglect') }) },
+  { weight: 1, arbitrary: record({ do: fc.constant('withdraw') }) },
+  { weight: 2, arbitrary: record({ do: fc.constant('give_back') }) },
 ];
 
 /** A history begins with a batch, so that there is something for what follows to happen to. */

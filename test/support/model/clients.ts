@@ -11,6 +11,7 @@ import { sha256, type TestSheaf } from '../sheaf.ts';
 import type { Action, BatchPlan } from './actions.ts';
 import { bodyOf } from './file.ts';
 import { notingOperation } from './operation.ts';
+import type { Rights } from './rights.ts';
 import { stopAfterOf, type TrackedBatch, trackedBatch } from './tracked-batch.ts';
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>;
@@ -31,16 +32,18 @@ export class Clients {
   readonly batches: TrackedBatch[] = [];
   readonly #sheaf: TestSheaf;
   readonly #queue: WorkQueue;
+  readonly #rights: Rights;
   /** Uploads of which nobody knows any more what is in them. */
   readonly #overwritten = new Set<string>();
 
-  constructor(sheaf: TestSheaf, queue: WorkQueue) {
+  constructor(sheaf: TestSheaf, queue: WorkQueue, rights: Rights) {
     this.#sheaf = sheaf;
     this.#queue = queue;
+    this.#rights = rights;
   }
 
   async find({ id }: TrackedBatch): Promise<BatchRow | null> {
-    return await this.#sheaf.services.batches.find(this.#sheaf.caller.accountId, id);
+    return await this.#sheaf.account.batches.find(id);
   }
 
   async create({ plan, sameUpload }: Of<'create'>): Promise<void> {
@@ -51,14 +54,16 @@ export class Clients {
     const handler = former?.uploadId ?? (await this.#sheaf.upload(body));
     const { file: _file, hash, ...options } = asked;
     try {
-      const row = await submitBatch(this.#api, this.#sheaf.caller, {
+      const row = await submitBatch(this.#api, this.#rights.caller, {
         ...options,
         handler,
         operation: 'note',
         ...(hash !== 'none' && { hash: sha256(hash === 'right' ? body : `${body}!`) }),
       });
+      expect(this.#rights.given, 'a batch was made without the right to').toBe(true);
       this.batches.push(trackedBatch(row.id, handler, asked));
     } catch (error) {
+      if (!this.#rights.given) return expect(codeOf(error)).toBe('forbidden');
       if (former === undefined) throw error;
       expect(ABOUT_UPLOADS).toContain(codeOf(error));
     }
@@ -81,7 +86,7 @@ export class Clients {
   async delete(batch: TrackedBatch): Promise<void> {
     const before = await this.find(batch);
     try {
-      const { status } = await deleteBatch(this.#api, this.#sheaf.caller, batch.id);
+      const { status } = await deleteBatch(this.#api, batch.id);
       batch.deletionAsked = true;
       if (before === null) return;
       const cancelled = TRANSITIONS[before.status].cancel_requested !== null;
@@ -95,11 +100,13 @@ export class Clients {
   async resume(batch: TrackedBatch, { stop_after }: Of<'resume'>): Promise<void> {
     const before = await this.find(batch);
     const patch = { status: 'resume', ...(stop_after !== undefined && { stop_after }) } as const;
+    const withdrawn = before?.statusReason?.code === 'permission_withdrawn';
     const answer = await this.#change(batch, patch);
     if (before === null) {
       expect(answer).toBe('batch_not_found');
     } else if (typeof answer !== 'string') {
       expect(before.status).toBe('failed');
+      expect(withdrawn && !this.#rights.given, 'resumed without the right to').toBe(false);
       expect(batch.deletionAsked || before.expired || isFinal(before.statusReason)).toBe(false);
       // What checking found out about the file as a whole is told again.
       const { code } = answer.statusReason ?? { code: 'file_' };
@@ -107,6 +114,8 @@ export class Clients {
       expect(answer).toMatchObject({ failedFrom: null, resultsReady: false });
       if (stop_after !== undefined) batch.stopAfter = stopAfterOf(stop_after);
       batch.seen.files = '';
+    } else if (answer === 'forbidden') {
+      expect([withdrawn, this.#rights.given]).toEqual([true, false]);
     } else if (answer !== 'not_resumable') {
       expect(['new', 'copying']).toContain(before.failedFrom);
       expect(ABOUT_UPLOADS).toContain(answer);
@@ -138,12 +147,12 @@ export class Clients {
   /** As the API has them: its tickets go where the workers' go. */
   get #api() {
     const operations = new OperationRegistry([notingOperation()]);
-    return { ...this.#sheaf.services, operations, queue: this.#queue };
+    return { ...this.#sheaf.engine, ...this.#rights.account, operations, queue: this.#queue };
   }
 
   async #change(batch: TrackedBatch, patch: BatchPatch): Promise<BatchRow | string> {
     try {
-      const row = await changeBatch(this.#api, this.#sheaf.caller, batch.id, patch);
+      const row = await changeBatch(this.#api, this.#rights.caller, batch.id, patch);
       return row;
     } catch (error) {
       return codeOf(error);

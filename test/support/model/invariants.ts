@@ -20,7 +20,7 @@ const WORKING: readonly BatchStatus[] = ['validating', 'processing'];
 
 /** What holds of a batch at every moment, whatever has happened. */
 export async function checkBatch(sheaf: TestSheaf, batch: TrackedBatch): Promise<void> {
-  const row = await sheaf.services.batches.find(sheaf.caller.accountId, batch.id);
+  const row = await sheaf.account.batches.find(batch.id);
   const written = await writtenRecords(sheaf, batch.id);
   if (row === null) {
     expect(batch.deletionAsked, 'a batch that nobody deleted is not found').toBe(true);

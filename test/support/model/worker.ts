@@ -7,12 +7,14 @@ import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
 import type { WorkQueue } from '../../../src/engine/ports/work-queue.ts';
 import type { ChunkSession, WorkStore } from '../../../src/engine/ports/work-store.ts';
 import { serveTicket } from '../../../src/engine/serve-ticket.ts';
+import type { RunChunk } from '../../../src/engine/settle-chunk.ts';
 import { sweep } from '../../../src/engine/sweep.ts';
 import { type Gate, gate } from '../gate.ts';
 import type { TestSheaf } from '../sheaf.ts';
 import type { Point } from './actions.ts';
 import { type Fate, faultAt } from './fate.ts';
 import { notingOperation } from './operation.ts';
+import type { Rights } from './rights.ts';
 
 /** What workers of one history have in common. */
 export interface Surroundings {
@@ -20,8 +22,9 @@ export interface Surroundings {
   queue: WorkQueue;
   /** How many more calls to the object store fail. */
   store: { failing: number };
-  /** A call of the handler begins. */
-  called(batchId: string, records: readonly number[]): Promise<void>;
+  /** A call of the handler begins; `allowed`: the right to it was given when the chunk was claimed. */
+  called(batchId: string, records: readonly number[], allowed: boolean): Promise<void>;
+  rights: Pick<Rights, 'given'>;
   /** A step failed as only a mistake in the program makes it fail. */
   mistaken(error: Error): void;
 }
@@ -43,6 +46,8 @@ export class MortalWorker {
   #state: WorkerState = 'working';
   #ice: Gate | null = null;
   #sessionPid: number | null = null;
+  /** Whether the right was given when it last claimed a chunk. */
+  #allowed = true;
   #outcome: Promise<void> = Promise.resolve();
   /** Whether a mishap made it throw: then its ticket ends with an error, which the queue takes note of. */
   #mayThrow = false;
@@ -66,7 +71,10 @@ export class MortalWorker {
     const { called, sheaf } = this.#around;
     const { services } = sheaf;
     const operations = new OperationRegistry([
-      notingOperation({ begun: called, written: () => this.#pass('written') }),
+      notingOperation({
+        begun: (batchId, records) => called(batchId, records, this.#allowed),
+        written: () => this.#pass('written'),
+      }),
     ]);
     const known = { names: operations.list().map(({ name }) => name), versions: [1] };
     let looks = 0;
@@ -79,6 +87,7 @@ export class MortalWorker {
           known,
           work: this.#work(),
           objects: this.#objects(),
+          principals: this.#principals(),
           queue: this.#queue(),
           leases: this.#leases,
           // Looked at before each step, and once more before going on to the next.
@@ -219,6 +228,11 @@ export class MortalWorker {
     };
   }
 
+  #principals(): RunChunk['principals'] {
+    const { principals } = this.#around.sheaf.services;
+    return { rightsOf: (...args) => this.#call(() => principals.rightsOf(...args)) };
+  }
+
   #work(): WorkStore {
     const { work } = this.#around.sheaf.services;
     const settled = { after: 'settled' } as const;
@@ -267,6 +281,7 @@ export class MortalWorker {
       claim: async (...args) => {
         const claim = await call(() => session.claim(...args));
         if (claim === null) return null;
+        this.#allowed = this.#around.rights.given;
         const [row] = await this.#around.sheaf.sql<{ pid: number }[]>`
           select lease_pid as pid from chunks where lease = ${claim.lease}`;
         this.#sessionPid = row?.pid ?? null;
@@ -300,6 +315,7 @@ export class MortalWorker {
       putStream: (...args) => call(() => objects.putStream(...args), stored),
       remove: (...args) => call(() => objects.remove(...args), stored),
       removeAll: (...args) => call(() => objects.removeAll(...args), stored),
+      bytesOf: (...args) => call(() => objects.bytesOf(...args), stored),
     };
   }
 

@@ -13,6 +13,7 @@ import {
   neglect,
 } from './clock.ts';
 import { checkBatch } from './invariants.ts';
+import { Rights } from './rights.ts';
 import { TicketBox } from './ticket-box.ts';
 import type { TrackedBatch } from './tracked-batch.ts';
 import { Workers } from './workers.ts';
@@ -28,6 +29,7 @@ export class World {
   readonly #sheaf: TestSheaf;
   readonly #queue = new TicketBox();
   readonly #store = { failing: 0 };
+  readonly #rights: Rights;
   readonly #clients: Clients;
   readonly #workers: Workers;
   /** Calls of the handler that should not have been; it cannot throw to say so, since that is caught. */
@@ -37,11 +39,16 @@ export class World {
 
   constructor(sheaf: TestSheaf) {
     this.#sheaf = sheaf;
-    this.#clients = new Clients(sheaf, this.#queue);
-    const called = (batchId: string, records: readonly number[]) => this.#called(batchId, records);
+    this.#rights = new Rights(sheaf);
+    this.#clients = new Clients(sheaf, this.#queue, this.#rights);
+    const called = this.#called.bind(this);
     const mistaken = (error: Error) => void this.#mistakes.push(error.stack ?? error.message);
-    const around = { sheaf, queue: this.#queue, store: this.#store, called, mistaken };
+    const around = { sheaf, queue: this.#queue, store: this.#store, called, rights: this.#rights, mistaken };
     this.#workers = new Workers(around, this.#queue);
+  }
+
+  async begin(): Promise<void> {
+    await this.#rights.set(true);
   }
 
   async act(action: Action): Promise<void> {
@@ -69,6 +76,7 @@ export class World {
       where datname = current_database() and application_name = 'sheaf chunk' and state <> 'idle'`;
     await sql`truncate written`;
     await clearBatches(sql);
+    await this.#rights.clear();
   }
 
   async #do(action: Action): Promise<void> {
@@ -101,6 +109,10 @@ export class World {
         return await letBackoffPass(this.#sheaf.sql);
       case 'neglect':
         return await neglect(this.#sheaf.sql);
+      case 'withdraw':
+        return await this.#rights.set(false);
+      case 'give_back':
+        return await this.#rights.set(true);
       default:
         return await this.#toBatch(action);
     }
@@ -140,7 +152,8 @@ export class World {
   }
 
   /** No call begins for a batch that is not processed, whoever makes it and however long it was frozen before. */
-  async #called(batchId: string, records: readonly number[]): Promise<void> {
+  async #called(batchId: string, records: readonly number[], allowed: boolean): Promise<void> {
+    if (!allowed) this.#wrongCalls.push('by a claim that was made while the right was withdrawn');
     const batch = this.#clients.batches.find(({ id }) => id === batchId);
     const [row] = await this.#sheaf.sql<
       { status: string }[]

@@ -1,5 +1,7 @@
 import type { ChunkLimits, ChunkRange } from '../../../core/chunk.ts';
+import { BrokenFile } from '../../broken-file.ts';
 import { ChunkCutter } from '../../chunk-cutter.ts';
+import { tooManyRecords } from '../../too-many-records.ts';
 import { broken } from './broken.ts';
 
 const PIECE_BYTES = 256 * 1024;
@@ -9,6 +11,7 @@ export class ConvertedLines {
   readonly #cutter: ChunkCutter;
   readonly #write: (piece: Buffer) => Promise<void>;
   readonly #mostBytes: number;
+  readonly #mostRecords: number;
   #text = '';
   /** Of each line of the piece the place after its end. */
   #ends: number[] = [];
@@ -19,6 +22,7 @@ export class ConvertedLines {
     this.#cutter = new ChunkCutter(limits);
     this.#write = write;
     this.#mostBytes = mostBytes;
+    this.#mostRecords = limits.fileRecords ?? Number.POSITIVE_INFINITY;
   }
 
   get records(): number {
@@ -35,6 +39,7 @@ export class ConvertedLines {
 
   /** Adds a record, bytes in a string. @returns whether `flush` must be called before another is added */
   add(line: string): boolean {
+    if (this.records >= this.#mostRecords) throw new BrokenFile(tooManyRecords(this.#mostRecords));
     this.#text += `${line}\n`;
     this.#ends.push(this.#text.length);
     return this.#text.length >= PIECE_BYTES;

@@ -75,7 +75,7 @@ function sectionsOf(code: string): string[] {
 
 function readSection(section: string): Section {
   let condition: Section['condition'] = null;
-  const body = section.replace(/\[([<>=][^\]]*)\]/g, (_, test: string) => {
+  const body = section.replace(/\[([<>=][^[\]]*)\]/g, (_, test: string) => {
     condition = conditionOf(test);
     return '';
   });
@@ -107,7 +107,7 @@ function shownAs(body: string): ShownAs {
   if (/[#?0]/.test(parts)) return PLAIN;
   const elapsed = /\[[hms]+\]/.test(parts);
   // Of the letters of dates only those are left that stand for themselves; a run of one letter is one part.
-  const letters = parts.replace(/[^ymdhsegbp]/g, '').replace(/(.)\1+/g, '$1');
+  const letters = parts.replace(/[^ymdhsegbp]/g, '').replace(/(.)(?=\1)/g, '');
   // `m` is a minute after an hour or before a second, and a month otherwise.
   const minutes = letters.replace(/hm/g, 'h').replace(/ms/g, 's');
   const date = /[ymdegb]/.test(minutes);

@@ -39,8 +39,13 @@ function allowed(wanted: string): string {
   return name === '' ? FALLBACK : name;
 }
 
+/** Without a regular expression for what is at the end: one that looks for it takes long for blanks in the middle. */
 function bare(name: string): string {
-  return name.replace(/^['\s]+|['\s]+$/g, '');
+  const first = name.search(/[^'\s]/);
+  if (first === -1) return '';
+  let end = name.length;
+  while (/['\s]/.test(name.charAt(end - 1))) end -= 1;
+  return name.slice(first, end);
 }
 
 /** Not in the middle of a character. */

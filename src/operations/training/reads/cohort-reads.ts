@@ -43,17 +43,17 @@ export interface EnrolledLearner {
 
 export interface CohortReads {
   /** Newest first. */
-  list(accountId: string, filters: CohortFilters, page: PageRequest): Promise<ListPage<ShownCohort>>;
-  find(accountId: string, cohortId: string): Promise<ShownCohort | null>;
+  list(filters: CohortFilters, page: PageRequest): Promise<ListPage<ShownCohort>>;
+  find(cohortId: string): Promise<ShownCohort | null>;
   /** By their ids; `null`: there is no such cohort. */
-  learners(accountId: string, cohortId: string, page: PageRequest): Promise<ListPage<EnrolledLearner> | null>;
+  learners(cohortId: string, page: PageRequest): Promise<ListPage<EnrolledLearner> | null>;
 }
 
-export function cohortReads(sql: TransactionSql): CohortReads {
+export function cohortReads(sql: TransactionSql, accountId: string): CohortReads {
   return {
-    list: (accountId, filters, page) => listCohorts(sql, accountId, filters, page),
-    find: async (accountId, cohortId) => (await readCohorts(sql, accountId, [cohortId]))[0] ?? null,
-    learners: (accountId, cohortId, page) => listLearners(sql, accountId, cohortId, page),
+    list: (filters, page) => listCohorts(sql, accountId, filters, page),
+    find: async (cohortId) => (await readCohorts(sql, accountId, [cohortId]))[0] ?? null,
+    learners: (cohortId, page) => listLearners(sql, accountId, cohortId, page),
   };
 }
 

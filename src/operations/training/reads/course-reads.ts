@@ -12,11 +12,11 @@ export interface ShownCourse {
 
 export interface CourseReads {
   /** By name. */
-  list(accountId: string, page: PageRequest): Promise<ListPage<ShownCourse>>;
+  list(page: PageRequest): Promise<ListPage<ShownCourse>>;
 }
 
-export function courseReads(sql: TransactionSql): CourseReads {
-  return { list: (accountId, page) => listCourses(sql, accountId, page) };
+export function courseReads(sql: TransactionSql, accountId: string): CourseReads {
+  return { list: (page) => listCourses(sql, accountId, page) };
 }
 
 async function listCourses(

@@ -38,22 +38,22 @@ export interface ExamFilters {
 
 export interface ExamReads {
   /** Newest first. */
-  list(accountId: string, filters: ExamFilters, page: PageRequest): Promise<ListPage<ShownExam>>;
-  find(accountId: string, slug: string): Promise<ShownExam | null>;
+  list(filters: ExamFilters, page: PageRequest): Promise<ListPage<ShownExam>>;
+  find(slug: string): Promise<ShownExam | null>;
   /** Whether the learner is in a cohort of the course. */
-  isEnrolled(accountId: string, course: string, learnerId: string): Promise<boolean>;
+  isEnrolled(course: string, learnerId: string): Promise<boolean>;
   /** The learner’s attempts, the latest first. */
-  attempts(accountId: string, slug: string, learnerId: string): Promise<ExamAttempt[]>;
-  questions(accountId: string, slug: string): Promise<ExamQuestion[]>;
+  attempts(slug: string, learnerId: string): Promise<ExamAttempt[]>;
+  questions(slug: string): Promise<ExamQuestion[]>;
 }
 
-export function examReads(sql: TransactionSql): ExamReads {
+export function examReads(sql: TransactionSql, accountId: string): ExamReads {
   return {
-    list: (accountId, filters, page) => listExams(sql, accountId, filters, page),
-    find: async (accountId, slug) => (await readExams(sql, accountId, [slug]))[0] ?? null,
-    isEnrolled: (accountId, course, learnerId) => isEnrolled(sql, accountId, course, learnerId),
-    attempts: (accountId, slug, learnerId) => readAttempts(sql, accountId, slug, learnerId),
-    questions: (accountId, slug) => readQuestions(sql, accountId, slug),
+    list: (filters, page) => listExams(sql, accountId, filters, page),
+    find: async (slug) => (await readExams(sql, accountId, [slug]))[0] ?? null,
+    isEnrolled: (course, learnerId) => isEnrolled(sql, accountId, course, learnerId),
+    attempts: (slug, learnerId) => readAttempts(sql, accountId, slug, learnerId),
+    questions: (slug) => readQuestions(sql, accountId, slug),
   };
 }
 

@@ -3,7 +3,7 @@ import { type CohortReads, cohortReads } from './cohort-reads.ts';
 import { type CourseReads, courseReads } from './course-reads.ts';
 import { type ExamReads, examReads } from './exam-reads.ts';
 
-/** What can be looked at of the training pack. */
+/** What can be looked at of an account’s part of the training pack. */
 export interface TrainingReads {
   cohorts: CohortReads;
   courses: CourseReads;
@@ -11,6 +11,10 @@ export interface TrainingReads {
 }
 
 /** @param sql each statement by itself: what two of them answer may be of two moments */
-export function openTrainingReads(sql: TransactionSql): TrainingReads {
-  return { cohorts: cohortReads(sql), courses: courseReads(sql), exams: examReads(sql) };
+export function openTrainingReads(sql: TransactionSql, accountId: string): TrainingReads {
+  return {
+    cohorts: cohortReads(sql, accountId),
+    courses: courseReads(sql, accountId),
+    exams: examReads(sql, accountId),
+  };
 }

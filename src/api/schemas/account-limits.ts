@@ -1,0 +1,50 @@
+import { type Static, Type } from 'typebox';
+import { component, dictionary, nullable } from './component.ts';
+
+const RequestLimitSchema = Type.Object({
+  per_minute: Type.Integer({ minimum: 1, description: 'How often it may be done in any minute.' }),
+  lock_seconds: Type.Integer({
+    minimum: 0,
+    description: 'For how long it is refused once there is none left; 0: until there is one again.',
+  }),
+});
+
+/** What an account may take, whether an admin has set it or it is the default. */
+export const AccountLimitsSchema = component(
+  'AccountLimits',
+  Type.Object(
+    {
+      file_bytes: Type.Integer({ description: 'Bytes of one file.' }),
+      records: Type.Integer({ description: 'Records of one file.' }),
+      batches: Type.Integer({ description: 'Batches under way at once.' }),
+      stored_bytes: Type.Integer({ description: 'Bytes of uploads, copies and results together.' }),
+      worker_weight: Type.Number({
+        description:
+          'Of two accounts that both have work, one of weight 2 has twice as many workers as one of weight 1.',
+      }),
+      chunks: nullable(
+        Type.Integer({ description: 'Chunks that run at once; null: as many as there is room for.' }),
+      ),
+      requests: dictionary<Static<typeof RequestLimitSchema>>(
+        { description: 'By permission or operation; `*` is every other one.' },
+        RequestLimitSchema,
+      ),
+    },
+    {
+      description: 'What the account may take.',
+      examples: [
+        {
+          file_bytes: 50_000_000_000,
+          records: 1_000_000_000,
+          batches: 1000,
+          stored_bytes: 1_000_000_000_000,
+          worker_weight: 1,
+          chunks: null,
+          requests: { '*': { per_minute: 6000, lock_seconds: 0 } },
+        },
+      ],
+    },
+  ),
+);
+
+export type AccountLimitsView = Static<typeof AccountLimitsSchema>;
