@@ -1,12 +1,16 @@
 import type { Logger } from 'pino';
 import { type AccountServices, accountServices } from './account-services.ts';
-import { limitSettingsOf } from './adapters/postgres/account-limits.ts';
 import { ensureAccount } from './adapters/postgres/account-store.ts';
 import { type AccountWall, openAccountWall } from './adapters/postgres/account-wall.ts';
 import { openAdminStores } from './adapters/postgres/admin-stores.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
-import { connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
-import { migrateDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { type ConnectOptions, connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
+import {
+  migrateDatabase,
+  type OpenDatabase,
+  openDatabase,
+  pingDatabase,
+} from './adapters/postgres/database.ts';
 import { postgresAnswerSweep } from './adapters/postgres/idempotency-store.ts';
 import { postgresLimitStore } from './adapters/postgres/limit-store.ts';
 import { postgresRequestRates } from './adapters/postgres/request-rates.ts';
@@ -92,29 +96,21 @@ export async function openServices(
 ): Promise<Services> {
   const { databaseUrl, redisUrl } = locations;
   const settings = engineSettings(config);
+  const { leaseSeconds } = settings;
   const backend =
     redisUrl === undefined ? postgresBackend(databaseUrl, log) : await redisBackend(redisUrl, log);
   const queue = stageQueue(backend, log);
   const database = openDatabase(databaseUrl, { max: API_CONNECTIONS });
-  const patience = idleInTransactionMs(settings.leaseSeconds);
-  const sql = connect(databaseUrl, {
-    max: WORK_CONNECTIONS,
-    name: 'work',
-    idleInTransactionMs: patience,
-    lockMs: patience,
-  });
-  const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds: settings.leaseSeconds });
-  const limits = postgresLimitStore({ sql, leaseSeconds: settings.leaseSeconds });
+  const deadline = idleInTransactionMs(leaseSeconds);
+  const patience = { idleInTransactionMs: deadline, lockMs: deadline };
+  const sql = connect(databaseUrl, { max: WORK_CONNECTIONS, name: 'work', ...patience });
+  const work = postgresWorkStore({ url: databaseUrl, sql, leaseSeconds });
+  const limits = postgresLimitStore({ sql, leaseSeconds });
   const requestRates = await openRequestRates(locations, log);
-  const gate = new Gate({
-    limits,
-    leaseSeconds: settings.leaseSeconds,
-    log,
-    accounts: { limitSettings: (accountId) => limitSettingsOf(sql, accountId) },
-  });
-  const calls = postgresSingleCalls(databaseUrl, settings.leaseSeconds);
-  const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
   const { close: closeAdmin, ...admin } = openAdminStores(databaseUrl, sql);
+  const gate = new Gate({ limits, leaseSeconds, log, accounts: admin.accounts });
+  const calls = postgresSingleCalls(databaseUrl, leaseSeconds);
+  const objects = s3ObjectStore({ ...locations.s3, presignSeconds: config.SHEAF_URL_SECONDS });
   const { close: closeSignIn, ...signIn } = openSignIn(config, databaseUrl, log);
   let wall: AccountWall | undefined;
   const close = () =>
@@ -153,10 +149,7 @@ export async function openServices(
       objects,
       openScratch: tempFileScratch,
       queue,
-      health: async () => ({
-        database: await wrongWith(() => pingDatabase(database.db)),
-        object_store: await wrongWith(() => objects.ping()),
-      }),
+      health: () => healthOf(database, objects),
       close,
     };
   } catch (error) {
@@ -169,14 +162,10 @@ export async function openServices(
 async function openWall(
   databaseUrl: string,
   plain: Parameters<typeof openAccountWall>[1],
-  patience: number,
+  patience: Pick<ConnectOptions, 'idleInTransactionMs' | 'lockMs'>,
   log: Logger,
 ): Promise<AccountWall> {
-  const wall = await openAccountWall(databaseUrl, plain, {
-    max: API_CONNECTIONS,
-    idleInTransactionMs: patience,
-    lockMs: patience,
-  });
+  const wall = await openAccountWall(databaseUrl, plain, { max: API_CONNECTIONS, ...patience });
   if (wall.missing !== null) log.warn({ why: wall.missing }, 'row-level security does not part the accounts');
   return wall;
 }
@@ -185,6 +174,16 @@ async function openRequestRates({ databaseUrl, redisUrl }: Locations, log: Logge
   const inPostgres = postgresRequestRates(databaseUrl);
   if (redisUrl === undefined) return inPostgres;
   return ratesWithSubstitute(await redisRequestRates(redisUrl, log), inPostgres, { log });
+}
+
+async function healthOf(
+  { db }: OpenDatabase,
+  objects: S3ObjectStore,
+): Promise<Record<string, string | null>> {
+  return {
+    database: await wrongWith(() => pingDatabase(db)),
+    object_store: await wrongWith(() => objects.ping()),
+  };
 }
 
 async function wrongWith(check: () => Promise<void>): Promise<string | null> {

@@ -41,7 +41,8 @@ export const SETTINGS = {
   }),
   SHEAF_ADMIN_KEY: setting({
     doc: 'The API key that may do everything: at least 16 characters of printable ASCII.',
-    otherwise: 'a random one, printed at the first start and kept in the data directory',
+    otherwise:
+      'a random one with `npm start`, printed at its first start and kept in the data directory; none with `npm run api`',
     secret: true,
     parse: key,
   }),

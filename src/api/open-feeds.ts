@@ -8,6 +8,8 @@ import { BatchFeed } from './batch-feed.ts';
 export interface FeedLimits {
   /** Streams that are open at the same time in this process. */
   most: number;
+  /** Of these one account's: others have room for theirs. */
+  mostOfAccount: number;
   /** Between two looks at a batch. */
   lookMs: number;
   keepAliveMs: number;
@@ -23,6 +25,7 @@ export interface FeedLimits {
 
 const LIMITS: FeedLimits = {
   most: 1000,
+  mostOfAccount: 250,
   lookMs: 1000,
   keepAliveMs: 15_000,
   rightsMs: 5000,
@@ -35,8 +38,8 @@ const LIMITS: FeedLimits = {
 export class OpenFeeds {
   readonly #limits: FeedLimits;
   readonly #watches: BatchWatches;
-  /** What ends each of them. */
-  readonly #open = new Set<() => void>();
+  /** What ends each of them, and whose it is. */
+  readonly #open = new Map<() => void, string>();
   #closed = false;
 
   constructor(services: { log: Log; feeds?: Partial<FeedLimits> }) {
@@ -45,13 +48,17 @@ export class OpenFeeds {
   }
 
   /** @throws {RequestError} unavailable */
-  checkRoom(): void {
+  checkRoom(accountId: string): void {
     if (this.#closed)
       throw new RequestError('unavailable', 'this server is stopping; send the request again');
-    if (this.#open.size < this.#limits.most) return;
+    const { most, mostOfAccount } = this.#limits;
+    const ofAccount = [...this.#open.values()].filter((id) => id === accountId).length;
+    if (this.#open.size < most && ofAccount < mostOfAccount) return;
+    const full =
+      this.#open.size < most ? `${mostOfAccount} event streams of the account` : `${most} event streams`;
     throw new RequestError(
       'unavailable',
-      `${this.#limits.most} event streams are open here, which is as many as may be; look at the batch itself, or try again`,
+      `${full} are open here, which is as many as may be; look at the batch itself, or try again`,
     );
   }
 
@@ -90,7 +97,7 @@ export class OpenFeeds {
       this.#limits.rightsMs,
     );
     const age = setTimeout(finish, this.#limits.longestMs);
-    this.#open.add(finish);
+    this.#open.set(finish, batch.accountId);
     out.once('close', () => {
       leave();
       clearInterval(keepAlive);
@@ -105,7 +112,7 @@ export class OpenFeeds {
   /** Ends all at once: a server that stops waits for its connections. */
   close(): void {
     this.#closed = true;
-    for (const finish of [...this.#open]) finish();
+    for (const finish of [...this.#open.keys()]) finish();
   }
 }
 

@@ -1,6 +1,6 @@
-import { invalidRequest } from '../core/errors.ts';
 import type { Role } from '../core/roles.ts';
 import type { OwnRole } from '../engine/ports/access-stores.ts';
+import { encodeCursor, notACursor } from './cursor.ts';
 import type { CursorOf } from './page.ts';
 
 /** Where a page of roles ended; built-in ones have no time, as they were there before all others. */
@@ -10,18 +10,13 @@ const PLACE = /^(\d{1,15})\.([a-z][a-z0-9_-]{0,63})$/;
 
 /** Names the last role of a page by name and time, so that the next page is the same when that role is gone. */
 export const ROLE_CURSOR: CursorOf<Role & Partial<OwnRole>, RolePlace> = {
-  encode: ({ name, createdAt = 0 }) =>
-    Buffer.from(`${Math.round(createdAt * 1000)}.${name}`).toString('base64url'),
+  encode: ({ name, createdAt = 0 }) => encodeCursor(`${Math.round(createdAt * 1000)}.${name}`),
 
   decode(cursor) {
     const text = Buffer.from(cursor, 'base64url').toString();
     const [, milliseconds, name] = PLACE.exec(text) ?? [];
     // Buffer skips what is not base64url: only what comes out the same again was ours.
-    if (name === undefined || Buffer.from(text).toString('base64url') !== cursor) {
-      const message =
-        'is not a cursor; give next_cursor of the page before, or leave it out for the first page';
-      throw invalidRequest({ pointer: '?cursor', code: 'invalid_cursor', message });
-    }
+    if (name === undefined || encodeCursor(text) !== cursor) throw notACursor();
     return { name, createdAt: Number(milliseconds) / 1000 };
   },
 };

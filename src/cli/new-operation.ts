@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { PERMISSIONS } from '../core/access.ts';
+import { isNameOfRoutes } from '../core/access.ts';
 import { BUILT_IN_OPERATIONS } from '../operations/built-in.ts';
 import { UsageError } from './demo-arguments.ts';
 import { operationStarter } from './operation-starter.ts';
@@ -54,7 +54,7 @@ function checkName(name: string): void {
       'small letters, digits and _, at most 64 of them, and a letter first, such as create_invoice';
     throw refuse(rule);
   }
-  if ((PERMISSIONS as readonly string[]).includes(name)) throw refuse('it is the name of a permission');
+  if (isNameOfRoutes(name)) throw refuse('it is the name of a permission, or begins with admin_');
   if (BUILT_IN_OPERATIONS.some((known) => known.name === name)) throw refuse('a built-in operation has it');
 }
 

@@ -56,6 +56,11 @@ export type Permission = (typeof PERMISSIONS)[number];
 /** Actions that begin so reach into other accounts. */
 export const ADMINISTRATION = 'admin_';
 
+/** Operations may not have these names: what reaches into other accounts is not an account's own to run in batches. */
+export function isNameOfRoutes(name: string): boolean {
+  return (PERMISSIONS as readonly string[]).includes(name) || name.startsWith(ADMINISTRATION);
+}
+
 /** Who it is that calls: what they may do is looked up by it, whenever it matters. */
 export type Principal =
   | { kind: 'user'; id: string }

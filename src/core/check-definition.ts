@@ -1,4 +1,4 @@
-import { PERMISSIONS } from './access.ts';
+import { isNameOfRoutes } from './access.ts';
 import { RECORD_ERRORS } from './errors.ts';
 
 /** What a definition may say: whoever writes JavaScript is told of a misspelt name as well. */
@@ -25,8 +25,8 @@ export function checkDefinition(definition: Record<string, unknown>): void {
   if (typeof name !== 'string' || !/^[a-z][a-z0-9_]{0,63}$/.test(name)) {
     throw new Error('the name must match ^[a-z][a-z0-9_]{0,63}$');
   }
-  if ((PERMISSIONS as readonly string[]).includes(name)) {
-    throw new Error('this is the name of a route’s permission; choose another');
+  if (isNameOfRoutes(name)) {
+    throw new Error('this is the name of a route’s permission, or begins with admin_; choose another');
   }
   if (!Number.isInteger(version) || (version as number) < 1) {
     throw new Error('the version must be a whole number from 1');

@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../core/access.ts';
 import { type AccountLimits, limitsOf } from '../core/account-limits.ts';
 import { RequestError } from '../core/errors.ts';
+import { apiKeyHash } from './create-api-key.ts';
 import type { KnownPrincipal, PrincipalStore } from './ports/access-stores.ts';
 import type { Tokens } from './ports/tokens.ts';
 
@@ -30,10 +31,10 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** What somebody may do is looked up with each request: whatever is taken from them counts for the next one. */
 export function openAuthenticator({ principals, tokens, adminKey, limits }: Authenticate): Authenticator {
-  const admin = adminKey === undefined ? null : sha256(adminKey);
+  const admin = adminKey === undefined ? null : apiKeyHash(adminKey);
 
   const known = async (given: string): Promise<[KnownPrincipal, sessionId: string | null] | null> => {
-    const hash = sha256(given);
+    const hash = apiKeyHash(given);
     // Hashes are compared, in constant time, so that an answer's time tells nothing about the key.
     if (admin !== null && timingSafeEqual(hash, admin)) return [await principals.ofAdminKey(), null];
     if (API_KEY.test(given)) return ofNobody(await principals.ofApiKey(hash));
@@ -73,8 +74,4 @@ function credentialIn(authorization: string): string | undefined {
 
 export function accountSuspended(): RequestError {
   return new RequestError('account_suspended', 'the account is suspended; ask whoever runs this Sheaf');
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -42,7 +42,7 @@ export async function changePassword(
     (await engine.passwordHashes.change(actor, {
       userId: principal.id,
       was: known.passwordHash,
-      now: await engine.passwords.hash(next),
+      now: await engine.passwords.hash(next, accountId),
       keepSession: caller.sessionId,
     }));
   if (changed) return;

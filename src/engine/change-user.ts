@@ -31,6 +31,6 @@ export async function changeUser(
   if (password === undefined) return await users.change(id, change, check);
   const user = await users.find(id);
   if (user === null) throw new RequestError('user_not_found', 'there is no user with this id in the account');
-  const passwordHash = await checkedHash(passwords, password, user.name);
+  const passwordHash = await checkedHash(passwords, caller, password, user.name);
   return await users.change(id, { ...change, passwordHash }, check);
 }

@@ -38,7 +38,7 @@ export async function createAccount(
     id: uuidv7(),
     name: admin.username,
     role: ADMIN_ROLE,
-    passwordHash: await passwords.hash(admin.password),
+    passwordHash: await passwords.hash(admin.password, actor.accountId),
   };
   return await accounts.create(actor, { id: uuidv7(), name, limits, ...(user && { admin: user }) });
 }

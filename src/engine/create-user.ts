@@ -26,17 +26,18 @@ export async function createUser(
   caller: Caller,
   { username, password, role }: UserRequest,
 ): Promise<User> {
-  const passwordHash = await checkedHash(passwords, password, username);
+  const passwordHash = await checkedHash(passwords, caller, password, username);
   return await users.create({ id: uuidv7(), name: username, role, passwordHash }, mustCover(caller));
 }
 
 /** @throws {RequestError} invalid_request: nobody may have this password */
 export async function checkedHash(
   passwords: Pick<Passwords, 'hash'>,
+  { accountId }: Pick<Caller, 'accountId'>,
   password: string,
   username: string,
 ): Promise<string> {
   const problem = passwordProblem(password, username);
   if (problem !== null) throw invalidRequest({ pointer: '/password', ...problem });
-  return await passwords.hash(password);
+  return await passwords.hash(password, accountId);
 }

@@ -9,7 +9,7 @@ export interface MakeFirstAdmin {
   passwords: Pick<Passwords, 'hash'>;
 }
 
-export const FIRST_ADMIN = 'admin';
+const FIRST_ADMIN = 'admin';
 
 /**
  * Makes the user `admin` of an account that has no users at all, so that somebody can sign in. May be repeated, and

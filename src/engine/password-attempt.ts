@@ -9,7 +9,7 @@ import type { Passwords } from './ports/passwords.ts';
 import type { SignInThrottle, ThrottleKey } from './ports/session-store.ts';
 
 export interface PasswordAttempts {
-  throttle: Pick<SignInThrottle, 'attempt' | 'succeeded'>;
+  throttle: Pick<SignInThrottle, 'attempt' | 'succeeded' | 'takenBack'>;
   passwords: Pick<Passwords, 'verify'>;
   audit: AuditLog;
 }
@@ -43,8 +43,14 @@ export async function tryPassword<Who extends Known>(
   const keys = attemptKeys(claimed, from.ip);
   const { waitSeconds, lockSeconds } = await throttle.attempt(keys);
   if (waitSeconds > 0) throw locked(waitSeconds);
-  const who = await find();
-  if ((await passwords.verify(password, who?.passwordHash ?? null)) && who !== null) {
+  const { who, right } = await lookAt(passwords, password, find, addressKey(from.ip)).catch(
+    async (error: unknown) => {
+      // Or whoever keeps us busy would lock out all who try meanwhile.
+      await throttle.takenBack(keys).catch(() => undefined);
+      throw error;
+    },
+  );
+  if (right && who !== null) {
     await throttle.succeeded(keys);
     return who;
   }
@@ -52,11 +58,22 @@ export async function tryPassword<Who extends Known>(
   return null;
 }
 
+async function lookAt<Who extends Known>(
+  passwords: Pick<Passwords, 'verify'>,
+  password: string,
+  find: () => Promise<Who | null>,
+  whose: string,
+): Promise<{ who: Who | null; right: boolean }> {
+  const who = await find();
+  return { who, right: await passwords.verify(password, who?.passwordHash ?? null, whose) };
+}
+
 const HOUR = 3600;
 
 /**
  * What attempts are counted by. A name at one address is soon locked for long; a name from anywhere only when many
- * were tried, and for a minute, so that no stranger can lock its owner out for good; an address when it tries many names.
+ * were tried, for a minute, and not where its owner has been before, so that no stranger can lock them out there; an
+ * address when it tries many names.
  */
 export function attemptKeys({ account, user }: Claimed, ip: string | null): ThrottleKey[] {
   const name = hashed([folded(account), folded(user)]);
@@ -66,17 +83,34 @@ export function attemptKeys({ account, user }: Claimed, ip: string | null): Thro
       key: `name:${name}:${address}`,
       ...{ free: 5, lockSeconds: 30, longestLockSeconds: 15 * 60, forgetSeconds: HOUR },
     },
-    { key: `name:${name}`, free: 50, lockSeconds: 60, longestLockSeconds: 60, forgetSeconds: HOUR },
     {
-      key: `address:${address}`,
+      key: `name:${name}`,
+      ...{ free: 50, lockSeconds: 60, longestLockSeconds: 60, forgetSeconds: HOUR },
+      unless: `known:${name}:${address}`,
+    },
+    {
+      key: addressKey(ip),
       ...{ free: 100, lockSeconds: 30, longestLockSeconds: 15 * 60, forgetSeconds: 10 * 60, keep: true },
     },
   ];
 }
 
-/** Names that PostgreSQL may take for the same must not be counted apart; others may be counted together. */
+/**
+ * Names that PostgreSQL may take for the same must not be counted apart; others may be counted together. Without their
+ * marks, as its `lower` makes an `i` of `İ`, where ours keeps the dot.
+ */
 function folded(name: string): string {
-  return name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC');
+  return name
+    .toUpperCase()
+    .toLowerCase()
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .toUpperCase()
+    .toLowerCase();
+}
+
+export function addressKey(ip: string | null): string {
+  return `address:${networkOf(ip)}`;
 }
 
 /** Of a length that does not depend on what somebody sends. */

@@ -189,7 +189,9 @@ async function afterFault(
   }
   if (reason !== null) {
     const permanent = error instanceof PermanentFault;
-    engine.log.error(about, permanent ? 'the batch cannot go on' : 'the last attempt failed');
+    // That somebody's right was taken is no fault of anything here.
+    const level = reason.code === 'permission_withdrawn' ? 'warn' : 'error';
+    engine.log[level](about, permanent ? 'the batch cannot go on' : 'the last attempt failed');
     return true;
   }
   engine.log[free ? 'debug' : 'warn'](about, 'the step failed and will be tried again');

@@ -16,8 +16,9 @@ import type { CheckedRecord } from './checked-record.ts';
 import type { Gate } from './gate.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { PrincipalStore } from './ports/access-stores.ts';
+import type { JournalEntry, ProcessingOutcome } from './ports/chunk-outcome.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { ChunkClaim, JournalEntry, ProcessingOutcome } from './ports/work-store.ts';
+import type { ChunkClaim } from './ports/work-store.ts';
 import { putPart } from './put-part.ts';
 import type { EngineSettings } from './settings.ts';
 

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { RequestError } from '../core/errors.ts';
 import { accountSuspended } from './authenticate.ts';
-import { type From, type PasswordAttempts, tryPassword } from './password-attempt.ts';
+import { addressKey, type From, type PasswordAttempts, tryPassword } from './password-attempt.ts';
 import type { KnownUser, PrincipalStore } from './ports/access-stores.ts';
 import type { Passwords } from './ports/passwords.ts';
 import type { PasswordStore, SessionStore } from './ports/session-store.ts';
@@ -44,7 +44,7 @@ export async function signIn(
   const known = await tryPassword(engine, { account, user }, password, find, { ip, requestId });
   if (known === null) throw failed();
   if (known.suspended) throw accountSuspended();
-  const passwordHash = await upToDate(engine, known, password);
+  const passwordHash = await upToDate(engine, known, password, addressKey(ip));
   const refresh = newRefreshToken();
   const { accountId, principal } = known;
   const session = { id: uuidv7(), userId: idOf(known), accountId, passwordHash, userAgent };
@@ -69,10 +69,11 @@ async function upToDate(
   { passwords, passwordHashes }: SignIn,
   known: KnownUser,
   password: string,
+  whose: string,
 ): Promise<string> {
   const { passwordHash: was } = known;
   if (!passwords.isOutdated(was)) return was;
-  const now = await passwords.hash(password);
+  const now = await passwords.hash(password, whose);
   await passwordHashes.renew(idOf(known), { was, now });
   return now;
 }

@@ -2,7 +2,7 @@ import { DEFAULT_ATTEMPTS } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import { failed, type RecordResult, type RetryResult } from '../core/result.ts';
 import { backoffSeconds } from './backoff.ts';
-import type { JournalEntry } from './ports/work-store.ts';
+import type { JournalEntry } from './ports/chunk-outcome.ts';
 
 const LONGEST_WAIT_SECONDS = 86_400;
 

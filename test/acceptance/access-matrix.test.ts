@@ -123,6 +123,14 @@ it('has a rule for each route, and no rule for any other', () => {
   ).toEqual([]);
 });
 
+it('knows what each route answers that names a thing of another account', () => {
+  const naming = routes.map(({ name }) => name).filter((name) => name.includes('{'));
+  // Operations are everybody's, and whoever administers reaches into all accounts.
+  const ofAnAccount = naming.filter((name) => !/^[A-Z]+ \/(?:operations|admin)\//.test(name));
+  expect(ofAnAccount.filter((name) => ruleOf(name)?.missing === undefined)).toEqual([]);
+  expect(ofAnAccount.length).toBeGreaterThan(15);
+});
+
 it('uses every permission, and documents who needs none', () => {
   const used = new Set(routes.map(({ permission }) => permission));
   expect(PERMISSIONS.filter((name) => !used.has(name))).toEqual([]);

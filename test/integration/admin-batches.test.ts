@@ -365,11 +365,15 @@ describe('bulk cancel', () => {
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const holding = sheaf.sql.begin(async (tx) => {
-      await tx`select from batches where id = ${held} for update`;
-      await released;
+    let holding: Promise<unknown> | undefined;
+    await new Promise<void>((locked, failed) => {
+      holding = sheaf.sql.begin(async (tx) => {
+        await tx`select from batches where id = ${held} for update`;
+        locked();
+        await released;
+      });
+      holding.catch(failed);
     });
-    await new Promise((resolve) => setTimeout(resolve, 200));
     const answer = await cancel({ account: acme });
     release();
     await holding;

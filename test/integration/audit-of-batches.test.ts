@@ -53,6 +53,21 @@ describe('an upload', () => {
     ]);
   });
 
+  it('in parts is noted when they are put together, once', async () => {
+    const { handler, parts } = (await post('/uploads', { parts: 1 })).json();
+    const put = await fetch(parts[0].url, { method: 'PUT', body: 'name\nAda\n' });
+    const etag = put.headers.get('etag');
+    for (let times = 0; times < 2; times += 1) {
+      const completed = await post(`/uploads/${handler}/complete`, [{ number: 1, etag }]);
+      expect(completed.statusCode).toBe(200);
+    }
+    const target = { target_kind: 'upload', target_id: handler, before: null };
+    expect(await noted()).toEqual([
+      { ...target, action: 'create_upload_url', after: { filename: null, size: null, parts: 1 } },
+      { ...target, action: 'complete_upload', after: { bytes: 9 } },
+    ]);
+  });
+
   it('that is asked for again under its key is not noted again', async () => {
     await post('/uploads', {}, 'the same');
     await post('/uploads', {}, 'the same');

@@ -192,6 +192,30 @@ describe('the export', () => {
     expect(read.pages).toBe(before);
   });
 
+  it('ends when whoever reads it may not see it any more', async () => {
+    const { admin } = sheaf.services;
+    const root = testCaller({ accountId: sheaf.services.accountId, administers: true });
+    let caller: typeof root | null = root;
+    const withdrawn: AuditReader = {
+      ...admin.audit,
+      async *export(filters) {
+        for await (const page of admin.audit.export(filters)) {
+          yield page;
+          caller = null;
+        }
+      },
+    };
+    const other = await buildApi({
+      ...sheaf.services,
+      admin: { ...admin, audit: withdrawn },
+      authenticator: { authenticate: async () => caller },
+    });
+    const url = await other.listen({ host: '127.0.0.1', port: 0 });
+    const taken = fetch(`${url}/admin/audit/export?actor=crowd`).then((response) => response.text());
+    await expect(taken).rejects.toThrow(/terminated|aborted/);
+    await other.close();
+  });
+
   it('that fails half-way does not look as if it were whole', async () => {
     const { admin } = sheaf.services;
     const broken: AuditReader = {

@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseLost } from '../../src/core/errors.ts';
 import { failed, succeeded } from '../../src/core/result.ts';
-import type {
-  ChunkClaim,
-  ChunkSession,
-  JournalEntry,
-  KnownOperations,
-} from '../../src/engine/ports/work-store.ts';
+import type { JournalEntry } from '../../src/engine/ports/chunk-outcome.ts';
+import type { ChunkClaim, ChunkSession, KnownOperations } from '../../src/engine/ports/work-store.ts';
 import { processed } from '../support/outcomes.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';

@@ -49,6 +49,23 @@ async function signedIn(user: Parameters<typeof addUser>[1] = {}) {
   return { ...person, ...tokens, session: session as string };
 }
 
+test('a user has a hundred sessions, and one more ends the oldest', async () => {
+  const person = await signedIn();
+  await sheaf.sql`
+    insert into sessions (id, account_id, user_id, created_at, expires_at)
+    select gen_random_uuid(), account_id, user_id, created_at + n * interval '1 ms', expires_at
+    from sessions, generate_series(1, 99) n where id = ${person.session}`;
+  expect(await isKnown(person.token)).toBe(true);
+  const [before] = await sheaf.sql`
+    select count(*)::int as open from sessions where user_id = ${person.id} and ended_at is null`;
+  expect(before?.open).toBe(100);
+  const { token } = await api.tokensOf(person);
+  expect([await isKnown(person.token), await isKnown(token)]).toEqual([false, true]);
+  const [after] = await sheaf.sql`
+    select count(*)::int as open from sessions where user_id = ${person.id} and ended_at is null`;
+  expect(after?.open).toBe(100);
+});
+
 describe('a refresh token', () => {
   test('is exchanged for the next ones, of the same session', async () => {
     const { session, refresh_token, token } = await signedIn();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scryptPasswords } from '../../src/adapters/password/scrypt-passwords.ts';
+import { RequestError } from '../../src/core/errors.ts';
 import { signIn } from '../../src/engine/sign-in.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import {
@@ -232,6 +233,26 @@ describe('too many attempts', () => {
     expect((await attempt({ username: name, password: PASSWORD }, here)).statusCode).toBe(429);
   });
 
+  test('that nobody could look at lock nobody out, and leave what was counted before', async () => {
+    const { name } = await newUser();
+    const here = newAddress();
+    const busy = await openSignInApi(sheaf, {
+      passwords: {
+        ...passwords,
+        verify: () => Promise.reject(new RequestError('unavailable', 'too many at once')),
+      },
+    });
+    const wrong = { username: name, password: 'wrong' };
+    for (let tries = 0; tries < 4; tries += 1) expect((await attempt(wrong, here)).statusCode).toBe(401);
+    for (let tries = 0; tries < 7; tries += 1) {
+      const response = await busy.post('/auth/token', wrong, { remoteAddress: here });
+      expect(response.statusCode).toBe(503);
+    }
+    expect((await attempt(wrong, here)).statusCode).toBe(401);
+    expect((await attempt(wrong, here)).statusCode).toBe(429);
+    await busy.app.close();
+  });
+
   test('from many addresses lock a name for a minute', async () => {
     const { name } = await newUser();
     for (let n = 0; n < 50; n += 1) {
@@ -242,6 +263,20 @@ describe('too many attempts', () => {
     expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
     await later(61);
     expect((await attempt({ username: name, password: PASSWORD })).statusCode).toBe(200);
+  });
+
+  test('from many addresses lock nobody out where they have been before', async () => {
+    const { name } = await newUser();
+    const home = newAddress();
+    const [right, wrong] = [PASSWORD, 'wrong'].map((password) => ({ username: name, password }));
+    expect((await attempt(right!, home)).statusCode).toBe(200);
+    for (let n = 0; n < 50; n += 1) expect((await attempt(wrong!)).statusCode).toBe(401);
+    expect((await attempt(right!)).statusCode).toBe(429);
+    for (let n = 0; n < 5; n += 1) expect((await attempt(wrong!, home)).statusCode).toBe(401);
+    expect((await attempt(right!, home)).statusCode).toBe(429);
+    await later(31);
+    expect((await attempt(right!)).statusCode).toBe(429);
+    expect((await attempt(right!, home)).statusCode).toBe(200);
   });
 
   test('with many names lock an address, of IPv6 with its network; whoever is right there counts for nothing', async () => {

@@ -1,5 +1,5 @@
 import { NO_FAILURES } from '../../src/core/tally.ts';
-import type { ProcessingOutcome, ValidationOutcome } from '../../src/engine/ports/work-store.ts';
+import type { ProcessingOutcome, ValidationOutcome } from '../../src/engine/ports/chunk-outcome.ts';
 
 /** Outcomes with which a test settles a chunk by hand. */
 export function processed(

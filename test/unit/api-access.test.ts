@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -74,6 +76,28 @@ test('what reaches into other accounts counts only in the one that administers',
   expect(await status('true')).toBe('all of it');
   expect(await status('false')).toContain('does not allow admin_get_audit');
   await app.close();
+});
+
+test('what is withdrawn while the body is on its way does not count any more', async () => {
+  const send = (key: string, meanwhile: () => void) => {
+    async function* slowly() {
+      yield '{"name": ';
+      await sleep(1200);
+      meanwhile();
+      yield '"Bob"}';
+    }
+    const headers = { 'content-type': 'application/json' };
+    const payload = Readable.from(slowly());
+    return world.request({ method: 'POST', url: '/operations/add_person', key, headers, payload });
+  };
+  world.callers.set('leaving', callerWith(ALL));
+  const gone = await send('leaving', () => void world.callers.delete('leaving'));
+  expect(gone.json().code).toBe('unauthenticated');
+  world.callers.set('demoted', callerWith(ALL));
+  const demoted = await send('demoted', () => void world.callers.set('demoted', callerWith([])));
+  expect(demoted.json().code).toBe('forbidden');
+  world.callers.set('slow', callerWith(ALL));
+  expect((await send('slow', () => undefined)).statusCode).toBe(200);
 });
 
 test('without a key nothing of the body is read', async () => {

@@ -110,7 +110,7 @@ describe('pages of other origins', () => {
     expect(got.statusCode).toBe(200);
     expect(got.headers['access-control-allow-origin']).toBe(PAGE);
     expect(got.headers['access-control-expose-headers']).toBe(
-      'Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed',
+      'Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed, Content-Disposition',
     );
     const refused = await world.request({
       method: 'GET',

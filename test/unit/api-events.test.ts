@@ -515,6 +515,20 @@ describe('limits', () => {
     });
     readers[1]!.leave();
   });
+
+  test('one account has only so many of them, and leaves room for others', async () => {
+    const served = await serve({ most: 10, mostOfAccount: 2 });
+    const batch = await someBatch(served.world);
+    served.world.callers.set('other', callerWith([{ effect: 'allow', actions: ['*'] }], 'account-2'));
+    const others = await someBatch(served.world, {}, 'other');
+    const readers = [await served.events(batch), await served.events(batch)];
+    const refused = await served.events(batch);
+    expect(refused.status).toBe(503);
+    expect(JSON.parse(await refused.body()).detail).toContain('2 event streams of the account are open');
+    readers.push(await served.events(others, { authorization: 'Bearer other' }));
+    expect(readers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    for (const reader of readers) reader.leave();
+  });
 });
 
 describe('a server that stops', () => {

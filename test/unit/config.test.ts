@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { environment, environmentExample, readConfig, secretsOf, settingsTable } from '../../src/config.ts';
+import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from '../../src/core/password-rules.ts';
 import { SETTINGS } from '../../src/settings.ts';
 
 const MIB = 1024 * 1024;
@@ -82,6 +83,13 @@ describe('readConfig', () => {
     expect(read({ SHEAF_TRUST_PROXY: '10.0.0.0/8,::1' }).SHEAF_TRUST_PROXY).toEqual(['10.0.0.0/8', '::1']);
   });
 
+  test('the password of the first user may be as long as that of any', () => {
+    for (const length of [SHORTEST_PASSWORD, LONGEST_PASSWORD]) {
+      const SHEAF_ADMIN_PASSWORD = '🔑'.repeat(length);
+      expect(readConfig({ SHEAF_ADMIN_PASSWORD })).toMatchObject({ SHEAF_ADMIN_PASSWORD });
+    }
+  });
+
   test('an empty variable is one that is not set', () => {
     const empty = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, '']));
     expect(readConfig(empty)).toEqual(readConfig({}));
@@ -124,7 +132,11 @@ describe('readConfig', () => {
       key,
       'must have at least 16 characters, of printable ASCII without blanks',
     ]),
-    ['SHEAF_ADMIN_PASSWORD', 'swordfish', 'must have 12 to 256 characters'],
+    ...[SHORTEST_PASSWORD - 1, LONGEST_PASSWORD + 1].map((length) => [
+      'SHEAF_ADMIN_PASSWORD',
+      '🔑'.repeat(length),
+      `must have ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters`,
+    ]),
     ...['https://a.example/', 'a.example', 'ftp://a.example', '*,https://a.example', 'null'].map(
       (origins) => [
         'SHEAF_CORS_ORIGINS',

@@ -199,7 +199,7 @@ describe('what is wrong is told with its line', () => {
     [
       'name: create_contact',
       'name: get_batches',
-      ['line 2, column 1: name: is the name of a route’s permission; choose another'],
+      ['line 2, column 1: name: is the name of a route’s permission, or begins with admin_; choose another'],
     ],
     [
       'output: { id: id }',

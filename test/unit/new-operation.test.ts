@@ -74,6 +74,7 @@ describe('called wrongly', () => {
     [['new-operation', 'Give-Money'], '"Give-Money" cannot be the name: small letters'],
     [['new-operation', '../escape'], 'cannot be the name'],
     [['new-operation', 'get_batch'], 'it is the name of a permission'],
+    [['new-operation', 'admin_of_rooms'], 'or begins with admin_'],
     [['new-operation', 'create_learner'], 'a built-in operation has it'],
     [['new-operation', 'a', 'b'], 'one name at a time'],
     [['new-operation', 'a', '--dir', 'b'], "Unknown option '--dir'"],

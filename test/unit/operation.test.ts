@@ -74,11 +74,16 @@ describe('defineOperation', () => {
     expect(defineOperation({ ...good, name }).name).toBe(name);
   });
 
-  test.each(PERMISSIONS)('the name of the permission %s is refused', (name) => {
-    expect(() => defineOperation({ ...good, name })).toThrow(
-      new Error(`operation "${name}": this is the name of a route’s permission; choose another`),
-    );
-  });
+  test.each([...PERMISSIONS, 'admin_of_rooms'])(
+    'the name %s, which is a permission’s or like those of admins, is refused',
+    (name) => {
+      expect(() => defineOperation({ ...good, name })).toThrow(
+        new Error(
+          `operation "${name}": this is the name of a route’s permission, or begins with admin_; choose another`,
+        ),
+      );
+    },
+  );
 
   test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('the version %d is refused', (version) => {
     expect(() => defineOperation({ ...good, version })).toThrow(

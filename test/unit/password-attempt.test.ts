@@ -21,6 +21,7 @@ describe('what attempts are counted by', () => {
     ['kelvin', '\u212aelvin'],
     ['straße', 'STRASSE'],
     ['\u0130x', 'i\u0307x'],
+    ['\u0130x', 'ix'],
   ])('names that may be the same are: %s, %s', (one, other) => {
     expect(keysOf('default', one, null)).toEqual(keysOf('default', other, null));
   });
@@ -65,6 +66,7 @@ describe('a password', () => {
           return attempt;
         },
         succeeded: async () => void did.push('forget'),
+        takenBack: async () => void did.push('take back'),
       },
       passwords: {
         verify: async (_: string, hash: string | null) => {
@@ -91,6 +93,17 @@ describe('a password', () => {
     const nobody = engine();
     expect(await tryPassword(nobody, claimed, 'x', async () => null, from)).toBeNull();
     expect(nobody.did).toEqual(['count', 'look at null', 'note sign_in_failed']);
+  });
+
+  test('that nobody could look at does not count', async () => {
+    const busy = engine();
+    busy.passwords.verify = () => Promise.reject(new Error('too many at once'));
+    await expect(tryPassword(busy, claimed, 'x', async () => ada, from)).rejects.toThrow('too many at once');
+    expect(busy.did).toEqual(['count', 'take back']);
+    const away = engine();
+    const find = () => Promise.reject(new Error('no database'));
+    away.throttle.takenBack = find;
+    await expect(tryPassword(away, claimed, 'x', find, from)).rejects.toThrow('no database');
   });
 
   test('is not looked at while it is locked, and not noted', async () => {

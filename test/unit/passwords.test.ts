@@ -113,6 +113,39 @@ describe('what is checked', () => {
     expect(codes.filter((code) => code === 'unavailable')).toHaveLength(16);
   });
 
+  test('takes its turn: nobody keeps others from theirs, however many they ask for', async () => {
+    const looked: string[] = [];
+    const ends: (() => void)[] = [];
+    const derive: Derive = async (password, _salt, bytes) => {
+      looked.push(password.toString());
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return Buffer.alloc(bytes);
+    };
+    const passwords = scryptPasswords({ derive });
+    const asked = ['flood', 'flood again'].flatMap((whose) =>
+      Array.from({ length: 50 }, () => passwords.hash(whose, whose)),
+    );
+    const flood = Promise.allSettled(asked);
+    const others = Promise.all(['ada', 'bob'].map((whose) => passwords.verify(whose, null, whose)));
+    let answered = false;
+    others.then(() => {
+      answered = true;
+    });
+    while (!answered) {
+      ends.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(looked.indexOf('bob')).toBeLessThan(8);
+    while (ends.length > 0) {
+      ends.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const done = (await flood).map(({ status }) => status === 'fulfilled');
+    expect(done.filter(Boolean)).toHaveLength(32);
+    // The second has come when the first filled all the room, and has half of it.
+    expect(done.slice(50).filter(Boolean).length).toBeGreaterThan(12);
+  });
+
   test('gives its place away when it fails', async () => {
     let fails = 3;
     const derive: Derive = async (_password, _salt, bytes) => {

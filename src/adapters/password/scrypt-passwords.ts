@@ -28,19 +28,19 @@ export function scryptPasswords({
   const slots = new Slots({ atOnce: AT_ONCE, mostWaiting: MOST_WAITING });
   // Of nobody: no password has it. To check one against it takes as long as to check one of somebody.
   const nobodys: ScryptHash = { cost, salt: randomBytes(SALT_BYTES), hash: randomBytes(HASH_BYTES) };
-  const derived = (password: string, salt: Buffer, bytes: number, by: ScryptCost) =>
-    slots.run(() => derive(Buffer.from(opaqueString(password)), salt, bytes, by));
+  const derived = (whose: string, password: string, salt: Buffer, bytes: number, by: ScryptCost) =>
+    slots.run(whose, () => derive(Buffer.from(opaqueString(password)), salt, bytes, by));
 
   return {
-    async hash(password) {
+    async hash(password, whose = '') {
       const salt = randomBytes(SALT_BYTES);
-      return toPhc({ cost, salt, hash: await derived(password, salt, HASH_BYTES, cost) });
+      return toPhc({ cost, salt, hash: await derived(whose, password, salt, HASH_BYTES, cost) });
     },
 
-    async verify(password, hash) {
+    async verify(password, hash, whose = '') {
       const kept = hash === null ? null : fromPhc(hash);
       const { cost: by, salt, hash: expected } = kept ?? nobodys;
-      const found = await derived(password, salt, expected.length, by);
+      const found = await derived(whose, password, salt, expected.length, by);
       return timingSafeEqual(found, expected) && kept !== null;
     },
 

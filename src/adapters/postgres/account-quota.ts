@@ -1,7 +1,7 @@
 import { type AccountLimitSettings, type AccountLimits, limitsOf } from '../../core/account-limits.ts';
 import { RequestError } from '../../core/errors.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
-import type { Transaction } from './connect.ts';
+import type { Sql, Transaction } from './connect.ts';
 
 /** After so long a request for one more batch is worth another try: batches end at any time. */
 const RETRY_SECONDS = 10;
@@ -32,10 +32,24 @@ export async function lockAccount(
   return { id, limits: limitsOf(defaults, row?.set ?? {}) };
 }
 
+/** The batches of an account that have not ended. */
+export function openBatches(sql: Sql | Transaction, accountId: string) {
+  return sql`(
+    select count(*)::float8 from batches
+    where account_id = ${accountId} and ended_at is null and deleted_at is null)`;
+}
+
+/** What an account has in the object store. */
+export function storedBytes(sql: Sql | Transaction, accountId: string) {
+  return sql`(
+    (select coalesce(sum(stored_bytes), 0) from uploads where account_id = ${accountId} and removed_at is null) +
+    (select coalesce(sum(stored_bytes), 0) from batches where account_id = ${accountId} and stored_bytes > 0)
+  )::float8`;
+}
+
 /** @throws {RequestError} too_many_batches */
 export async function checkOpenBatches(tx: Transaction, { id, limits }: LockedAccount): Promise<void> {
-  const [open] = await tx<[{ batches: number }]>`
-    select count(*) as batches from batches where account_id = ${id} and ended_at is null and deleted_at is null`;
+  const [open] = await tx<[{ batches: number }]>`select ${openBatches(tx, id)} as batches`;
   if (open.batches < limits.batches) return;
   const detail = `${open.batches} batches of the account are under way, and it may have ${limits.batches}`;
   throw new RequestError('too_many_batches', detail, [], RETRY_SECONDS);
@@ -50,11 +64,7 @@ export async function checkRoom(
   { id, limits }: LockedAccount,
   more: number | null,
 ): Promise<void> {
-  const [usage] = await tx<[{ bytes: number }]>`
-    select (
-      (select coalesce(sum(stored_bytes), 0) from uploads where account_id = ${id} and removed_at is null) +
-      (select coalesce(sum(stored_bytes), 0) from batches where account_id = ${id} and stored_bytes > 0)
-    )::float8 as bytes`;
+  const [usage] = await tx<[{ bytes: number }]>`select ${storedBytes(tx, id)} as bytes`;
   if (more === null ? usage.bytes < limits.storedBytes : usage.bytes + more <= limits.storedBytes) return;
   const wanted = more === null ? '' : `, and this would be ${more} more`;
   const detail = `the account stores ${usage.bytes} bytes and may store ${limits.storedBytes}${wanted}`;

@@ -8,7 +8,7 @@ import { accountLimitsRequestOf } from '../../engine/account-limits.ts';
 import type { NewUser } from '../../engine/ports/access-stores.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
 import type { Account, AccountChange, AccountStore, AccountUsage } from '../../engine/ports/admin-store.ts';
-import { limitSettingsOf } from './account-limits.ts';
+import { openBatches, storedBytes } from './account-quota.ts';
 import { difference, writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
 import type { Database } from './database.ts';
@@ -44,7 +44,12 @@ export function postgresAccountStore(sql: Sql): AccountStore {
     },
     change: (actor, id, change) => namesTold(change.name, () => changeAccount(sql, actor, id, change)),
     usage: (id) => faultsTold(() => usageOf(sql, id)),
-    limitSettings: (id) => limitSettingsOf(sql, id),
+    limitSettings: async (id) => {
+      const [row] = await faultsTold(
+        () => sql<Pick<Account, 'limits'>[]>`select limits from accounts where id = ${id}`,
+      );
+      return row?.limits ?? {};
+    },
   };
 }
 
@@ -133,12 +138,7 @@ function told({ name, suspended, limits }: Account): Record<string, unknown> {
 
 async function usageOf(sql: Sql, id: string): Promise<AccountUsage> {
   const [usage] = await sql<[AccountUsage]>`
-    select
-      coalesce((select sum(stored_bytes) from uploads where account_id = ${id} and removed_at is null), 0)::float8
-        + coalesce((select sum(stored_bytes) from batches where account_id = ${id} and stored_bytes > 0), 0)::float8
-        as "storedBytes",
-      (select count(*) from batches where account_id = ${id} and ended_at is null and deleted_at is null)::float8
-        as batches,
+    select ${storedBytes(sql, id)} as "storedBytes", ${openBatches(sql, id)} as batches,
       (select count(*) from chunks where account_id = ${id} and status = 'running')::float8 as "runningChunks",
       (select count(*) from users where account_id = ${id})::float8 as users`;
   return usage;

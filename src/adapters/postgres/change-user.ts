@@ -35,8 +35,10 @@ export async function changeUser(
     update users set role = ${role}, password_hash = coalesce(${passwordHash ?? null}, password_hash),
       disabled_at = case when ${disabled} then coalesce(disabled_at, clock_timestamp()) end,
       updated_at = clock_timestamp()
-    where id = ${id} returning ${userColumns(tx)}`;
-  await tx`update sessions set ended_at = clock_timestamp() where user_id = ${id} and ended_at is null`;
+    where account_id = ${actor.accountId} and id = ${id} returning ${userColumns(tx)}`;
+  await tx`
+    update sessions set ended_at = clock_timestamp()
+    where account_id = ${actor.accountId} and user_id = ${id} and ended_at is null`;
   await writeAudit(tx, actor, { action: 'update_user', target: { kind: 'user', id }, ...told });
   return toUser(changed!);
 }
@@ -51,7 +53,7 @@ export async function removeUser(
   const { user, lastAdmin } = await holdUser(tx, actor.accountId, id, true);
   await holdOwnRole(tx, actor.accountId, user.role, check);
   if (lastAdmin) throw lastAdminStays(user);
-  await tx`delete from users where id = ${id}`;
+  await tx`delete from users where account_id = ${actor.accountId} and id = ${id}`;
   const before = { name: user.name, role: user.role, disabled: user.disabled };
   await writeAudit(tx, actor, { action: 'delete_user', target: { kind: 'user', id }, before });
 }

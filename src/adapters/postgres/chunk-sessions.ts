@@ -1,12 +1,11 @@
 import { LeaseLost, RetryableFault } from '../../core/errors.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type {
-  ChunkClaim,
-  ChunkSession,
   ProcessingOutcome,
   ProcessingPause,
   ValidationOutcome,
-} from '../../engine/ports/work-store.ts';
+} from '../../engine/ports/chunk-outcome.ts';
+import type { ChunkClaim, ChunkSession } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { ClaimTurns } from './claim-turns.ts';
 import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';

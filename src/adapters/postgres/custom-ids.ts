@@ -1,4 +1,4 @@
-import type { CustomId } from '../../engine/ports/work-store.ts';
+import type { CustomId } from '../../engine/ports/chunk-outcome.ts';
 import type { Sql, Transaction } from './connect.ts';
 
 /** Keeps the custom ids of a chunk that was checked, in the transaction in which it settles. */

@@ -5,7 +5,7 @@ import type { CheckRole } from '../../engine/ports/access-stores.ts';
 import type { Transaction } from './connect.ts';
 
 /** A role of the account as it is, and stays until the transaction ends; `null`: there is none of this name. */
-export async function holdRole(tx: Transaction, accountId: string, name: string): Promise<Role | null> {
+async function holdRole(tx: Transaction, accountId: string, name: string): Promise<Role | null> {
   const builtIn = builtInRole(name);
   if (builtIn !== undefined) return builtIn;
   const [role] = await tx<Role[]>`

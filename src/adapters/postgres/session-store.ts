@@ -8,6 +8,9 @@ import { transaction } from './transaction.ts';
 /** Sessions that are over are kept for a while, so that a refresh token that comes late is told from one made up. */
 const KEPT_HOURS = 24;
 
+/** Of one user. Whoever signs in with every request would fill the table; the oldest ends for one more. */
+const MOST_SESSIONS = 100;
+
 /** @param seconds how long a session can be prolonged */
 export function postgresSessionStore(sql: Sql, seconds: number): SessionStore {
   return {
@@ -54,6 +57,11 @@ async function begin(
     returning extract(epoch from expires_at)::float8 as "expiresAt"`;
   if (made === undefined) return null;
   await tx`insert into refresh_tokens (hash, session_id) values (${refreshHash}, ${id})`;
+  await tx`
+    update sessions set ended_at = clock_timestamp()
+    where id in (
+      select id from sessions where user_id = ${userId} and ended_at is null
+      order by created_at desc, id desc offset ${MOST_SESSIONS} for update skip locked)`;
   await writeAudit(tx, actor, {
     action: 'sign_in',
     target: { kind: 'session', id },

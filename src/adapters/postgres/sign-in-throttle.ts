@@ -8,13 +8,17 @@ export function postgresSignInThrottle(sql: Sql): SignInThrottle {
   return {
     attempt: (keys) =>
       faultsTold(async () => {
+        const counting = await thatCount(sql, keys);
         // Most of a flood ends here: nothing is written, and nobody waits for a row.
-        const waitSeconds = await lockedFor(sql, keys);
+        const waitSeconds = await lockedFor(sql, counting);
         if (waitSeconds > 0) return { waitSeconds, lockSeconds: 0 };
-        return await transaction(sql, (tx) => count(tx, keys));
+        return await transaction(sql, (tx) => count(tx, counting));
       }),
 
     succeeded: (keys) => faultsTold(() => transaction(sql, (tx) => forgive(tx, keys))),
+
+    takenBack: (keys) =>
+      faultsTold(() => transaction(sql, async (tx) => takeBack(tx, await thatCount(tx, keys)))),
 
     async forgetOld(most) {
       const forgotten = await faultsTold(
@@ -29,6 +33,20 @@ export function postgresSignInThrottle(sql: Sql): SignInThrottle {
 }
 
 const names = (keys: readonly ThrottleKey[]) => keys.map(({ key }) => key);
+
+/** For so long a success counts for those that come after it. */
+const KNOWN_DAYS = 30;
+
+async function thatCount(sql: Sql | Transaction, keys: readonly ThrottleKey[]): Promise<ThrottleKey[]> {
+  const rows = await sql<{ key: string }[]>`
+    select key from sign_in_failures where key = any(${marksOf(keys)}) and forget_at > clock_timestamp()`;
+  const known = new Set(rows.map(({ key }) => key));
+  return keys.filter(({ unless }) => unless === undefined || !known.has(unless));
+}
+
+function marksOf(keys: readonly ThrottleKey[]): string[] {
+  return keys.flatMap(({ unless }) => unless ?? []);
+}
 
 async function lockedFor(sql: Sql, keys: readonly ThrottleKey[]): Promise<number> {
   const [row] = await sql<{ wait: number }[]>`
@@ -73,9 +91,9 @@ function lockAfter({ free, lockSeconds, longestLockSeconds }: ThrottleKey, failu
   return Math.min(longestLockSeconds, lockSeconds * 2 ** Math.min(failures - free, 30));
 }
 
-/** Of keys that are kept only this attempt is taken back, with the lock that it set. */
+/** Of keys that are kept only this attempt is taken back, with the lock that it set; marks are made. */
 async function forgive(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
-  await tx`select from sign_in_failures where key = any(${names(keys)}) order by key for update`;
+  await lock(tx, keys);
   await tx`delete from sign_in_failures where key = any(${names(keys.filter(({ keep }) => !keep))})`;
   const kept = keys.filter(({ keep }) => keep);
   await tx`
@@ -83,4 +101,21 @@ async function forgive(tx: Transaction, keys: readonly ThrottleKey[]): Promise<v
       locked_until = case when f.failures > k.free then f.locked_until end
     from unnest(${names(kept)}::text[], ${kept.map(({ free }) => free)}::int[]) as k (key, free)
     where f.key = k.key`;
+  await tx`
+    insert into sign_in_failures (key, failures, forget_at)
+    select key, 0, clock_timestamp() + make_interval(days => ${KNOWN_DAYS})
+    from unnest(${marksOf(keys)}::text[]) as mark (key)
+    on conflict (key) do update set forget_at = excluded.forget_at`;
+}
+
+/** Those that were looked at keep their count, so the next one of them locks again. */
+async function takeBack(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
+  await lock(tx, keys);
+  await tx`
+    update sign_in_failures set failures = greatest(0, failures - 1), locked_until = null
+    where key = any(${names(keys)})`;
+}
+
+async function lock(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
+  await tx`select from sign_in_failures where key = any(${names(keys)}) order by key for update`;
 }

@@ -14,9 +14,12 @@ import { openWork } from './work-transaction.ts';
 /** Few are enough, as calls are short; whoever waits holds no connection that requests for other things need. */
 const CONNECTIONS = 5;
 
-/** A client that waits longer has mostly given up, and more would only make all wait for longer. */
+/** One is left for others, however slow the calls of an account are. */
+const OF_ONE_ACCOUNT = CONNECTIONS - 1;
+
+/** A client that waits longer has mostly given up, and more would only make all of the account wait for longer. */
 const LONGEST_WAIT_MS = 15_000;
-const MOST_WAITING = 5000;
+const WAITING_OF_ONE_ACCOUNT = 5000;
 
 /** No statement of a call takes longer: whoever calls waits for it. */
 const STATEMENT_MS = 30_000;
@@ -40,9 +43,13 @@ export function postgresSingleCalls(url: string, leaseSeconds: number): Postgres
     lockMs: patience,
     statementMs: STATEMENT_MS,
   });
-  const turns = new Turns(CONNECTIONS);
-  const inTurn = async <Made>(call: () => Promise<Made>): Promise<Made> => {
-    const end = turns.waiting < MOST_WAITING ? await turns.take(LONGEST_WAIT_MS) : null;
+  const turns = new Turns({
+    atOnce: CONNECTIONS,
+    ofOne: OF_ONE_ACCOUNT,
+    waitingOfOne: WAITING_OF_ONE_ACCOUNT,
+  });
+  const inTurnOf = async <Made>({ accountId }: Actor, call: () => Promise<Made>): Promise<Made> => {
+    const end = await turns.take(accountId, LONGEST_WAIT_MS);
     if (end === null) throw busy();
     try {
       return await call();
@@ -54,7 +61,7 @@ export function postgresSingleCalls(url: string, leaseSeconds: number): Postgres
   return {
     of: (actor) => ({
       run: (operation, keep, work) =>
-        inTurn(() =>
+        inTurnOf(actor, () =>
           inTransaction(sql, awakeMs, actor, (tx, open) =>
             underKey(tx, actor, keep, async () => {
               const made = await work(open);
@@ -63,9 +70,9 @@ export function postgresSingleCalls(url: string, leaseSeconds: number): Postgres
             }),
           ),
         ),
-      note: (operation) => inTurn(() => faultsTold(() => noteCall(sql, actor, operation))),
+      note: (operation) => inTurnOf(actor, () => faultsTold(() => noteCall(sql, actor, operation))),
       keep: async (keep, made) => {
-        await inTurn(() =>
+        await inTurnOf(actor, () =>
           faultsTold(() => transaction(sql, (tx) => underKey(tx, actor, keep, async () => made))),
         );
       },

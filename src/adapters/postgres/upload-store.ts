@@ -10,7 +10,7 @@ import type { Database } from './database.ts';
 import { faultsTold } from './faults.ts';
 import { underKey } from './idempotency-store.ts';
 import { invalidateUpload } from './invalidate-upload.ts';
-import { ownedBy } from './owned-by.ts';
+import { type Owned, ownedBy } from './owned-by.ts';
 import { uploads } from './schema.ts';
 import { transaction } from './transaction.ts';
 import { uploadsToMeasure } from './uploads-to-measure.ts';
@@ -53,14 +53,8 @@ export function postgresUploadStore(
       return row === undefined ? null : toUpload(row);
     },
 
-    async completed(id, bytes) {
-      const completed = await faultsTold(
-        () => sql`
-          update uploads set multipart_id = null, stored_bytes = ${bytes}, measured_at = clock_timestamp()
-          where id = ${id} and ${own} and invalidated_at is null and removed_at is null`,
-      );
-      return completed.count > 0;
-    },
+    completed: (id, bytes) =>
+      faultsTold(() => transaction(sql, (tx) => complete(tx, { own, actor }, id, bytes))),
 
     invalidate: (id) => faultsTold(() => invalidateUpload(sql, actor, id)),
   };
@@ -103,6 +97,27 @@ async function insertUpload(tx: Transaction, actor: Actor, upload: NewUpload): P
     target: { kind: 'upload', id: upload.id },
     after: { filename, size, parts: partCount },
   });
+}
+
+/** Of two that put the same parts together the second changes nothing, so it is not noted. */
+async function complete(
+  tx: Transaction,
+  { own, actor }: { own: Owned; actor: Actor },
+  id: string,
+  bytes: number,
+): Promise<boolean> {
+  const [upload] = await tx<{ open: boolean }[]>`
+    select multipart_id is not null as open from uploads
+    where id = ${id} and ${own} and invalidated_at is null and removed_at is null for update`;
+  if (upload === undefined) return false;
+  await tx`
+    update uploads set multipart_id = null, stored_bytes = ${bytes}, measured_at = clock_timestamp()
+    where id = ${id} and ${own}`;
+  if (upload.open) {
+    const target = { kind: 'upload', id } as const;
+    await writeAudit(tx, actor, { action: 'complete_upload', target, after: { bytes } });
+  }
+  return true;
 }
 
 function toUpload(row: typeof uploads.$inferSelect): Upload {

@@ -35,14 +35,6 @@ export function postgresUserStore(sql: Sql, actor: Actor): UserStore {
       );
       return rows.map(toUser);
     },
-
-    async passwordHash(id) {
-      const [row] = await faultsTold(
-        () => sql<{ hash: string }[]>`
-          select password_hash as hash from users where id = ${id} and account_id = ${accountId}`,
-      );
-      return row?.hash ?? null;
-    },
   };
 }
 

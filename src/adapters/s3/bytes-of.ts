@@ -1,32 +1,16 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { Bucket } from './client.ts';
 import { asFault } from './faults.ts';
-import type { RemovalOptions } from './remove.ts';
+import { type ListingOptions, listed } from './listed.ts';
 
 /** Adds up what a listing says, a page at a time. */
-export async function bytesOf(
-  bucket: Bucket,
-  prefix: string,
-  { page: most, signal }: RemovalOptions,
-): Promise<number> {
+export async function bytesOf(bucket: Bucket, prefix: string, options: ListingOptions): Promise<number> {
   let bytes = 0;
-  let token: string | undefined;
   try {
-    do {
-      const page = await bucket.client.send(
-        new ListObjectsV2Command({
-          Bucket: bucket.name,
-          Prefix: prefix,
-          MaxKeys: most,
-          ContinuationToken: token,
-        }),
-        { abortSignal: signal },
-      );
-      for (const { Size = 0 } of page.Contents ?? []) bytes += Size;
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+    for await (const page of listed(bucket, prefix, options)) {
+      for (const { Size = 0 } of page) bytes += Size;
+    }
     return bytes;
   } catch (error) {
-    throw signal?.aborted ? signal.reason : asFault(error);
+    throw options.signal?.aborted ? options.signal.reason : asFault(error);
   }
 }

@@ -4,22 +4,19 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandInput,
   type ListMultipartUploadsCommandOutput,
-  ListObjectsV2Command,
   type MultipartUpload,
 } from '@aws-sdk/client-s3';
 import { RetryableFault } from '../../core/errors.ts';
 import { at, type Bucket } from './client.ts';
 import { asFault } from './faults.ts';
 import { inFlight } from './in-flight.ts';
+import { type ListingOptions, listed } from './listed.ts';
 import { abortMultipart } from './multipart.ts';
 
 const ABORTS_IN_FLIGHT = 8;
 
-export interface RemovalOptions {
-  /** Keys in a page: as many as one request may remove. */
-  page: number;
-  signal?: AbortSignal | undefined;
-}
+/** A page has as many keys as one request may remove. */
+type RemovalOptions = ListingOptions;
 
 export async function removeObject(bucket: Bucket, key: string, signal?: AbortSignal): Promise<void> {
   try {
@@ -69,28 +66,13 @@ async function abortAll(
   return aborted;
 }
 
-async function removeObjects(
-  bucket: Bucket,
-  prefix: string,
-  { page: most, signal }: RemovalOptions,
-): Promise<number> {
+async function removeObjects(bucket: Bucket, prefix: string, options: RemovalOptions): Promise<number> {
   let removed = 0;
-  let token: string | undefined;
-  do {
-    const page = await bucket.client.send(
-      new ListObjectsV2Command({
-        Bucket: bucket.name,
-        Prefix: prefix,
-        MaxKeys: most,
-        ContinuationToken: token,
-      }),
-      { abortSignal: signal },
-    );
-    const keys = (page.Contents ?? []).map(({ Key = '' }) => Key);
-    if (keys.length > 0) await removeKeys(bucket, keys, signal);
+  for await (const page of listed(bucket, prefix, options)) {
+    const keys = page.map(({ Key = '' }) => Key);
+    if (keys.length > 0) await removeKeys(bucket, keys, options.signal);
     removed += keys.length;
-    token = page.IsTruncated ? page.NextContinuationToken : undefined;
-  } while (token !== undefined);
+  }
   return removed;
 }
 

@@ -16,6 +16,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** `null` on routes that are open. */
     caller: Caller | null;
+    /** When it was looked up who calls (`performance.now()`). */
+    admittedAt: number;
     /** Of an answer that goes on for long: whether the same request would still be let in. */
     isStillAdmitted(): Promise<boolean>;
   }
@@ -23,6 +25,12 @@ declare module 'fastify' {
 
 /** In the place of a permission: it takes nothing but to be known here. */
 export const ANYONE = 'anyone';
+
+/**
+ * A body that came later than so long after its headers was held back, or is on a slow line: meanwhile the caller may
+ * have been taken what they were let in with, and could give it back to themselves.
+ */
+const ADMITTED_MS = 1000;
 
 /** Where the readable documents are: the only routes that are not ours, and so declare no permission. */
 export const DOCS_PREFIX = '/docs';
@@ -33,6 +41,7 @@ export const DOCS_PREFIX = '/docs';
  */
 export function guardRoutes(app: FastifyInstance, authenticator: Authenticator): void {
   app.decorateRequest('caller', null);
+  app.decorateRequest('admittedAt', 0);
 
   app.addHook('onRoute', (route) => {
     if (route.url === DOCS_PREFIX || route.url.startsWith(`${DOCS_PREFIX}/`)) {
@@ -65,6 +74,12 @@ export function guardRoutes(app: FastifyInstance, authenticator: Authenticator):
 
   app.addHook('onRequest', async (request) => {
     if (request.is404 || request.routeOptions.config.permission === null) return;
+    request.caller = await admit(request);
+    request.admittedAt = performance.now();
+  });
+
+  app.addHook('preValidation', async (request) => {
+    if (request.caller === null || performance.now() - request.admittedAt < ADMITTED_MS) return;
     request.caller = await admit(request);
   });
 

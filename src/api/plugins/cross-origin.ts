@@ -12,6 +12,7 @@ const EXPOSED = [
   'RateLimit-Policy',
   'X-Request-Id',
   'Idempotent-Replayed',
+  'Content-Disposition',
 ];
 
 /** For so long a browser does not ask again; a setting that was changed counts for everybody after it. */

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
-import { invalidRequest } from '../../core/errors.ts';
+import type { FastifyRequest } from 'fastify';
+import { RequestError } from '../../core/errors.ts';
 import type { AuditRow } from '../../engine/ports/audit-log.ts';
 import type { ApiServices } from '../api-services.ts';
-import { encodeCursor } from '../cursor.ts';
+import { encodeCursor, notACursor } from '../cursor.ts';
 import { type CursorOf, pageBy } from '../page.ts';
 import {
   type AuditEntryView,
@@ -63,7 +64,7 @@ function exportAudit(app: ApiInstance, services: ApiServices): void {
         tags,
         summary: 'Export the audit log as NDJSON',
         description:
-          'Every entry that fits and is there by now, one a line, newest first, however many they are. An export that is cut short ends without the last chunk of its body, which clients take for an error.',
+          'Every entry that fits and is there by now, one a line, newest first, however many they are. An export that is cut short, as it is when the right to see it ends, ends without the last chunk of its body, which clients take for an error.',
         querystring: AuditExportQuery,
         response: {
           200: {
@@ -82,18 +83,23 @@ function exportAudit(app: ApiInstance, services: ApiServices): void {
       // Before anything is answered: what goes wrong at once is told as a problem.
       const first = await pages.next();
       // One page at a time: the next is read once the client has taken this one, and none when it is gone.
-      return reply.send(Readable.from(linesOf(first, pages), { highWaterMark: 1 }));
+      return reply.send(Readable.from(linesOf(request, first, pages), { highWaterMark: 1 }));
     },
   );
 }
 
+/** Goes on only as long as whoever asked may see it, as it may take hours. */
 async function* linesOf(
+  request: Pick<FastifyRequest, 'isStillAdmitted'>,
   first: IteratorResult<AuditRow[]>,
   pages: AsyncIterator<AuditRow[]>,
 ): AsyncGenerator<string> {
   try {
     for (let page = first; !page.done; page = await pages.next()) {
       yield page.value.map((row) => `${JSON.stringify(entryView(row))}\n`).join('');
+      if (!(await request.isStillAdmitted())) {
+        throw new RequestError('forbidden', 'whoever exports the audit log may not see it any more');
+      }
     }
   } finally {
     await pages.return?.();
@@ -123,9 +129,7 @@ const BY_NUMBER: CursorOf<AuditRow, string> = {
   encode: ({ id }) => encodeCursor(id),
   decode: (cursor) => {
     const id = Buffer.from(cursor, 'base64url').toString();
-    if (NUMBER.test(id) && encodeCursor(id) === cursor) return id;
-    const message =
-      'is not a cursor; give next_cursor of the page before, or leave it out for the first page';
-    throw invalidRequest({ pointer: '?cursor', code: 'invalid_cursor', message });
+    if (!NUMBER.test(id) || encodeCursor(id) !== cursor) throw notACursor();
+    return id;
   },
 };

@@ -57,7 +57,7 @@ export function batchEvents(app: ApiInstance, services: ApiServices): void {
       if (received.end && received.statuses === batch.statuses.length && isOver(batch)) {
         return reply.code(204).send(null);
       }
-      feeds.checkRoom();
+      feeds.checkRoom(batch.accountId);
       reply.hijack();
       reply.raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...STREAM_HEADERS });
       if (request.method === 'HEAD') reply.raw.end();

@@ -9,6 +9,16 @@ const RequestLimitSchema = Type.Object({
   }),
 });
 
+export const accountLimitsExample = {
+  file_bytes: 50_000_000_000,
+  records: 1_000_000_000,
+  batches: 1000,
+  stored_bytes: 1_000_000_000_000,
+  worker_weight: 1,
+  chunks: null,
+  requests: { '*': { per_minute: 6000, lock_seconds: 0 } },
+};
+
 /** What an account may take, whether an admin has set it or it is the default. */
 export const AccountLimitsSchema = component(
   'AccountLimits',
@@ -32,17 +42,7 @@ export const AccountLimitsSchema = component(
     },
     {
       description: 'What the account may take.',
-      examples: [
-        {
-          file_bytes: 50_000_000_000,
-          records: 1_000_000_000,
-          batches: 1000,
-          stored_bytes: 1_000_000_000_000,
-          worker_weight: 1,
-          chunks: null,
-          requests: { '*': { per_minute: 6000, lock_seconds: 0 } },
-        },
-      ],
+      examples: [accountLimitsExample],
     },
   ),
 );

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { AccountLimitsSchema } from './account-limits.ts';
+import { AccountLimitsSchema, accountLimitsExample } from './account-limits.ts';
 import { component, reference, uuid } from './component.ts';
 import { StatementSchema } from './role.ts';
 
@@ -33,15 +33,7 @@ export const MeSchema = component(
           statements: [{ effect: 'allow', actions: ['create_upload_url', 'create_batch', 'get_batch'] }],
           principal: { kind: 'user', id: '0199f3a2-64be-7a11-b0a3-0d5a2f7c1e94' },
           session: '0199f3a4-1b2c-7d3e-8f40-516273849506',
-          limits: {
-            file_bytes: 50_000_000_000,
-            records: 1_000_000_000,
-            batches: 1000,
-            stored_bytes: 1_000_000_000_000,
-            worker_weight: 1,
-            chunks: null,
-            requests: { '*': { per_minute: 6000, lock_seconds: 0 } },
-          },
+          limits: accountLimitsExample,
         },
       ],
     },

@@ -4,7 +4,7 @@ import type { OperationContext, OutsideOperation } from '../../core/operation.ts
 import type { RecordResult } from '../../core/result.ts';
 import type { Pass } from '../gate.ts';
 import type { HeldLease } from '../lease-keeper.ts';
-import type { JournalEntry } from '../ports/work-store.ts';
+import type { JournalEntry } from '../ports/chunk-outcome.ts';
 import { afterTry } from '../tries.ts';
 import { callOperation } from './call-operation.ts';
 import type { JournalWriter } from './journal-writer.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { RetryableFault } from '../../core/errors.ts';
-import type { ChunkClaim, ChunkSession, JournalEntry } from '../ports/work-store.ts';
+import type { JournalEntry } from '../ports/chunk-outcome.ts';
+import type { ChunkClaim, ChunkSession } from '../ports/work-store.ts';
 
 type JournalSession = Pick<ChunkSession, 'noteStarted' | 'noteOutcomes'>;
 

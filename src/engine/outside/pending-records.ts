@@ -1,5 +1,5 @@
 import type { OperationRecord } from '../../core/operation.ts';
-import type { JournalEntry } from '../ports/work-store.ts';
+import type { JournalEntry } from '../ports/chunk-outcome.ts';
 
 /** A record that has no result yet. */
 export interface Pending {

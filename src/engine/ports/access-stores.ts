@@ -18,7 +18,7 @@ export interface NewUser {
   id: string;
   name: string;
   role: string;
-  /** As `HashPassword` made it. */
+  /** As `Passwords.hash` made it. */
   passwordHash: string;
 }
 
@@ -51,8 +51,6 @@ export interface UserStore {
   change(id: string, change: UserChange, check?: CheckRole): Promise<User>;
   /** Its sessions end. @throws {RequestError} user_not_found, last_admin */
   remove(id: string, check?: CheckRole): Promise<void>;
-  /** What the password is checked against; `null`: there is no such user. */
-  passwordHash(id: string): Promise<string | null>;
 }
 
 export interface OwnRole extends Role {

@@ -44,7 +44,7 @@ export interface AccountStore {
   /** @throws {RequestError} account_not_found, name_taken, account_administers: it can be neither suspended nor renamed */
   change(actor: Actor, id: string, change: AccountChange): Promise<Account>;
   usage(id: string): Promise<AccountUsage>;
-  /** What counts for an account now; for workers, which know no caller. */
+  /** What is set of an account at this moment, nothing of one that is not there; for workers, which know no caller. */
   limitSettings(id: string): Promise<AccountLimitSettings>;
 }
 

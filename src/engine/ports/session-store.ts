@@ -69,6 +69,8 @@ export interface SignInThrottle {
   attempt(keys: readonly ThrottleKey[]): Promise<Attempt>;
   /** The password was right: its attempts are forgotten, but for those of keys that `keep`. */
   succeeded(keys: readonly ThrottleKey[]): Promise<void>;
+  /** No password was looked at: the attempt counts no more, and what it locked is open. */
+  takenBack(keys: readonly ThrottleKey[]): Promise<void>;
   forgetOld(most: number): Promise<number>;
 }
 
@@ -89,4 +91,6 @@ export interface ThrottleKey {
   forgetSeconds: number;
   /** A success of one name says nothing about the other names tried from the same address. */
   keep?: boolean;
+  /** Attempts do not count, and are not locked, where one with this mark succeeded in the last 30 days. */
+  unless?: string;
 }

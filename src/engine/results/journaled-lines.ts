@@ -1,6 +1,6 @@
 import { failedLine, type ResultLine, succeededLine } from '../../core/result.ts';
 import type { InputDescription } from '../../formats/description.ts';
-import type { JournalEntry } from '../ports/work-store.ts';
+import type { JournalEntry } from '../ports/chunk-outcome.ts';
 import { outcomeUnknown } from '../tries.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { TObject } from 'typebox';
-import { PERMISSIONS } from '../../core/access.ts';
+import { isNameOfRoutes } from '../../core/access.ts';
 import { AddressRules } from '../../core/address-rules.ts';
 import { RECORD_ERRORS } from '../../core/errors.ts';
 import { type Field, leafFields } from '../../core/field.ts';
@@ -102,8 +102,8 @@ function checkedSchema(schema: TObject): TObject {
 
 /** @throws {DefinitionError} when a name is one that others have, or a field is none */
 function checkNames({ name, failure = [] }: HttpDefinition, fields: readonly Field[]): void {
-  if ((PERMISSIONS as readonly string[]).includes(name))
-    throw wrong(['name'], 'is the name of a route’s permission; choose another');
+  if (isNameOfRoutes(name))
+    throw wrong(['name'], 'is the name of a route’s permission, or begins with admin_; choose another');
   const known = fields.map((field) => field.name);
   for (const [index, { code, field }] of failure.entries()) {
     if (Object.hasOwn(RECORD_ERRORS, code) || code.startsWith('file_'))
