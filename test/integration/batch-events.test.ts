@@ -160,6 +160,8 @@ describe('without workers', () => {
     await admin`
       select pg_terminate_backend(pid) from pg_stat_activity
       where datname = ${database} and application_name = 'sheaf api'`;
+    // By then the pool knows that its sessions are gone: what a request meets is the refusal of a new one.
+    await pause(500);
     // It is refused to a request, so it is refused to the looks too.
     while ((await api.request({ url: `/batches/${id}` })).statusCode !== 503) await pause(50);
     await pause(2500);

@@ -33,6 +33,14 @@ describe('troubles of the database', () => {
     expect(asFault(error)).toBe(error);
   });
 
+  test('a database that takes no connections is away; what else the same code says is a fault of ours', () => {
+    const refused = Object.assign(serverSaid('55000'), { severity: 'FATAL' });
+    expect(isConnectionLost(refused)).toBe(true);
+    expect(asFault(wrapped(refused))).toMatchObject({ name: 'RetryableFault', free: false });
+    const error = Object.assign(serverSaid('55000'), { severity: 'ERROR' });
+    expect(asFault(error)).toBe(error);
+  });
+
   test('a lost connection is told by what the driver noted on the error', () => {
     expect(isConnectionLost(network('CONNECTION_CLOSED'))).toBe(true);
     expect(isConnectionLost(network('ECONNRESET', { query: 'select 1' }))).toBe(true);

@@ -22,14 +22,23 @@ const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EN
 /** What the server says when it ends a session: an administrator, a crash, a shutdown, a timeout. */
 const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
 
+/** A database that takes no connections for now (`allow_connections`); of a session that there is it means something else. */
+const NO_CONNECTIONS = '55000';
+
 /** drizzle wraps what the driver throws. */
-function ofDriver(error: unknown): { code: string; own: boolean; server: boolean } | null {
+function ofDriver(error: unknown): { code: string; own: boolean; server: boolean; fatal: boolean } | null {
   const inner = (error as { cause?: unknown } | null)?.cause;
   const thrown = hasCode(error) ? error : hasCode(inner) ? inner : null;
   if (thrown === null) return null;
   const server = thrown instanceof postgres.PostgresError;
   // postgres.js notes the query on whatever befalls it; the same code without one is somebody else's network error.
-  return { code: thrown.code, server, own: server || LOST_CONNECTION.has(thrown.code) || 'query' in thrown };
+  const fatal = server && thrown.severity === 'FATAL';
+  return {
+    code: thrown.code,
+    server,
+    fatal,
+    own: server || LOST_CONNECTION.has(thrown.code) || 'query' in thrown,
+  };
 }
 
 function hasCode(error: unknown): error is { code: string } {
@@ -40,7 +49,8 @@ function hasCode(error: unknown): error is { code: string } {
 export function isConnectionLost(error: unknown): boolean {
   const thrown = ofDriver(error);
   if (thrown === null || !thrown.own) return false;
-  const { code, server } = thrown;
+  const { code, server, fatal } = thrown;
+  if (fatal && code === NO_CONNECTIONS) return true;
   return server ? SESSION_ENDED.has(code) : LOST_CONNECTION.has(code) || NETWORK.has(code);
 }
 
