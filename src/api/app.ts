@@ -25,6 +25,7 @@ import { meRoutes } from './routes/me.ts';
 import { operationTemplate } from './routes/operation-template.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
+import { retryRoutes } from './routes/retry-batch.ts';
 import { roleRoutes } from './routes/roles.ts';
 import { runOperationRoutes } from './routes/run-operation.ts';
 import { trainingCohortRoutes } from './routes/training-cohorts.ts';
@@ -68,6 +69,7 @@ import { MeSchema } from './schemas/me.ts';
 import { OperationPageSchema, OperationViewSchema } from './schemas/operation.ts';
 import { ProblemSchema } from './schemas/problem.ts';
 import { ResultFilesSchema } from './schemas/results.ts';
+import { RetryRequestSchema } from './schemas/retry-request.ts';
 import { RolePageSchema, RolePatchSchema, RoleRequestSchema, RoleSchema } from './schemas/role.ts';
 import {
   CohortLearnerPageSchema,
@@ -93,6 +95,7 @@ const COMPONENTS = [
   BatchSchema,
   BatchPageSchema,
   BatchRequestSchema,
+  RetryRequestSchema,
   BatchPatchSchema,
   BatchDeletionSchema,
   BatchStatusEventSchema,
@@ -153,6 +156,7 @@ const COMPONENTS = [
 const ROUTES = [
   uploadRoutes,
   batchRoutes,
+  retryRoutes,
   listBatches,
   batchChangeRoutes,
   batchEvents,

@@ -31,6 +31,8 @@ export function batchView(row: BatchRow, now: number): Batch {
     resumable: isResumable(row, now),
     format: formatRequestOf(row.format),
     read: readView(row),
+    retry_of: row.retryOf,
+    retries: row.retries,
     ...failuresView(row),
     results_ready: row.resultsReady,
     expires_ts: row.expiresAt === null ? null : milliseconds(row.expiresAt),
@@ -62,9 +64,9 @@ function optionsView(row: BatchOptions) {
 
 /** Should it have failed at its limit of failures, it needs a higher one besides. */
 function isResumable(row: BatchRow, now: number): boolean {
-  const { status, statusReason, expiresAt, expired, deleting } = row;
+  const { status, statusReason, expiresAt, expired, deleting, superseded } = row;
   const kept = !expired && (expiresAt === null || expiresAt > now);
-  return status === 'failed' && !isFinal(statusReason) && kept && !deleting;
+  return status === 'failed' && !isFinal(statusReason) && kept && !deleting && !superseded;
 }
 
 function failuresView({ failures: { codes, first } }: BatchRow): Pick<Batch, 'error_codes' | 'first_errors'> {

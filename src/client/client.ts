@@ -6,6 +6,7 @@ import type { BatchRequest } from '../api/schemas/batch-request.ts';
 import type { Me } from '../api/schemas/me.ts';
 import type { OperationView } from '../api/schemas/operation.ts';
 import type { ResultFiles } from '../api/schemas/results.ts';
+import type { RetryRequest } from '../api/schemas/retry-request.ts';
 import type {
   CompletedParts,
   CompletedUpload,
@@ -149,6 +150,11 @@ export class SheafClient {
 
   async createBatch(request: BatchRequest, signal?: AbortSignal): Promise<Batch> {
     return await this.#connection.post('/batches', request, signal);
+  }
+
+  /** Makes a batch of the records of an ended one that failed, or that were not processed. */
+  async retryBatch(batch: string, request: RetryRequest = {}, signal?: AbortSignal): Promise<Batch> {
+    return await this.#connection.post(`/batches/${encodeURIComponent(batch)}/retry`, request, signal);
   }
 
   async getBatch(batch: string, signal?: AbortSignal): Promise<Batch> {

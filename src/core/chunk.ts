@@ -1,4 +1,5 @@
 import type { FileFault, RecordErrorCode } from './errors.ts';
+import type { Sources } from './sources.ts';
 
 /**
  * A contiguous run of records of an input file: the unit of dispatch, of the lease and of the transaction.
@@ -18,6 +19,8 @@ export interface ChunkRange {
   sha256: string;
   /** Set on a chunk of exactly one record that cannot be read at all; its bytes are never fetched. */
   fault?: RecordFault;
+  /** Of a retry: which records of the lineage its records are. */
+  sources?: Sources;
 }
 
 /** What the hashing pass found out about one record without reading its cells. */

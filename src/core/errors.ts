@@ -48,6 +48,8 @@ export const REQUEST_ERRORS = {
   upload_not_multipart: { kind: 'conflict', title: 'The upload was not made in parts' },
   upload_in_use: { kind: 'conflict', title: 'Another batch is about to copy this upload' },
   not_cancellable: { kind: 'conflict', title: 'The batch can no longer be cancelled' },
+  not_retriable: { kind: 'conflict', title: 'There is nothing in the batch to be retried' },
+  already_retried: { kind: 'conflict', title: 'Another batch retries these records' },
   not_resumable: { kind: 'conflict', title: 'The batch cannot be resumed' },
   name_taken: { kind: 'conflict', title: 'The name is taken' },
   role_built_in: { kind: 'conflict', title: 'The role is one that every account has, and stays as it is' },

@@ -54,10 +54,11 @@ export function tryAgain(
 
 /**
  * One line of the result files, with its keys in this order, which the files are assembled by without parsing them.
+ * `source_record` is there in a retry: the number of the record in the first batch of its lineage.
  * `custom_id` is there when the batch names a column for it and the record has a value in it. `error` is the first
  * broken rule; `errors` is there when a record breaks more than one.
  */
-export type ResultLine = { record: number; custom_id?: string } & (
+export type ResultLine = { record: number; source_record?: number; custom_id?: string } & (
   | { status: 'succeeded'; output: unknown; attempts: number }
   | { status: 'failed'; error: RecordError; errors?: RecordError[]; attempts: number }
   | { status: 'unprocessed' }

@@ -13,7 +13,7 @@ import type { EngineSettings } from './settings.ts';
 export interface CopyUpload {
   operations: OperationRegistry;
   objects: ObjectStore;
-  work: Pick<WorkStore, 'rejectHash' | 'finishCopy'>;
+  work: Pick<WorkStore, 'rejectHash' | 'finishCopy' | 'retrySources' | 'chunkLines'>;
   settings: EngineSettings;
 }
 
@@ -34,7 +34,7 @@ export async function copyUpload(engine: CopyUpload, claim: BatchClaim, lease: H
     .copy(claim.uploadKey, key, claim.upload, { signal: lease.signal, onPart: lease.alive })
     .catch((error: unknown) => Promise.reject(aboutUpload(error)));
   const { sha256: hash, conversion, chunks, records } = index;
-  const copied = { hash, inputKey: key };
+  const copied = { hash, inputKey: key, bytes: claim.upload.bytes };
   await engine.work.finishCopy(
     claim,
     conversion === null

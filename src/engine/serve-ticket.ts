@@ -17,6 +17,7 @@ import type {
   WorkWaiting,
 } from './ports/work-store.ts';
 import { type RemoveBatch, removeBatch } from './remove-batch.ts';
+import { copyRecords } from './retry/copy-records.ts';
 import { runChunk } from './run-chunk.ts';
 import type { Pause, RunChunk } from './settle-chunk.ts';
 import { ticketsFor } from './sweep.ts';
@@ -107,11 +108,16 @@ async function serveBatch(
 }
 
 const ON_BATCHES = {
-  copy: copyUpload,
+  copy: copyInput,
   convert: convertInput,
   write_results: writeResults,
   remove: removeBatch,
 };
+
+/** Of its own upload, or of the batch that it retries. */
+async function copyInput(engine: ServeTicket, claim: BatchClaim, lease: HeldLease): Promise<void> {
+  await (claim.retry === null ? copyUpload : copyRecords)(engine, claim, lease);
+}
 
 /** `null`: nothing was claimed. */
 async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): Promise<Served | null> {

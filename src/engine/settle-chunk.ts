@@ -1,4 +1,3 @@
-import { v5 as uuidv5 } from 'uuid';
 import type { Log } from '../core/log.ts';
 import type { OperationContext, OperationRecord, OperationRegistry } from '../core/operation.ts';
 import { RecordReader } from '../core/record.ts';
@@ -14,6 +13,7 @@ import { summarise } from '../core/tally.ts';
 import { operationOf } from './bind-input.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import type { Gate } from './gate.ts';
+import { keysOf } from './idempotency-key.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { PrincipalStore } from './ports/access-stores.ts';
 import type { JournalEntry, ProcessingOutcome } from './ports/chunk-outcome.ts';
@@ -74,7 +74,7 @@ export function contextOf(
     user: claim.userName,
     batchId: claim.batchId,
     settings: claim.settings,
-    idempotencyKey: (record) => uuidv5(String(record), claim.batchId),
+    idempotencyKey: keysOf(claim),
     signal,
     log: engine.log,
   };

@@ -106,7 +106,11 @@ export async function submitBatch(
 }
 
 /** What the request asks for, with the defaults of what it leaves out. */
-function optionsOf(settings: EngineSettings, operation: Operation, request: BatchRequest): BatchOptions {
+export function optionsOf(
+  settings: EngineSettings,
+  operation: Operation,
+  request: Omit<BatchRequest, 'handler'>,
+): BatchOptions {
   const ofOperation = { ...request.settings };
   operation.checkSettings(ofOperation);
   return {
@@ -125,7 +129,11 @@ function optionsOf(settings: EngineSettings, operation: Operation, request: Batc
   };
 }
 
-function checkRequest(operations: OperationRegistry, request: BatchRequest): Operation {
+/** @throws {RequestError} invalid_request */
+export function checkRequest(
+  operations: OperationRegistry,
+  request: Omit<BatchRequest, 'handler'>,
+): Operation {
   const operation = operations.get(request.operation);
   if (operation === undefined) {
     const names = operations.list().map(({ name }) => name);

@@ -79,6 +79,7 @@ export const claim: BatchClaim = {
   ...{ inputKey: 'input', statedHash: null, hash: null, conversion: null, format: UNSTATED },
   ...{ uploadId: 'u', uploadKey: 'u' },
   upload: { bytes: INPUT.length, etag: 'e' },
+  retry: null,
   read: csvDescription({ bom: false, columns: [{ name: 'id', field: 'id' }] }),
 };
 

@@ -92,6 +92,7 @@ test('the routes and who may call them', async () => {
       "POST /auth/refresh: null",
       "POST /auth/sign-out: anyone",
       "POST /auth/token: null",
+      "POST /batches/{batch}/retry: create_batch",
       "POST /batches: create_batch",
       "POST /me/password: anyone",
       "POST /operations/add_person: add_person",
@@ -172,6 +173,7 @@ test('the routes that keep their answers say so', () => {
   );
   expect(kept.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
     'post /batches',
+    'post /batches/{batch}/retry',
     'post /operations/add_person',
     'post /uploads',
   ]);

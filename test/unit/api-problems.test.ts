@@ -41,6 +41,14 @@ const refuseWith = (code: RequestErrorCode) =>
     };
   });
 
+const retryWith = async (code: RequestErrorCode) => {
+  const batch = await someBatch(world, { status: 'completed' });
+  world.batches.set = () => {
+    throw new RequestError(code, 'another request was faster');
+  };
+  return world.post(`/batches/${batch}/retry`, {});
+};
+
 /** A call of an operation whose transaction ends so. */
 async function called(code: RequestErrorCode) {
   const operations = new OperationRegistry([
@@ -102,6 +110,8 @@ const REACHED: Record<Exclude<RequestErrorCode, OnRealParts>, [number, () => Ret
     async () => world.post(`/uploads/${await filledUpload(world)}/complete`, [{ number: 1, etag: 'e' }]),
   ],
   upload_in_use: [409, () => refuseWith('upload_in_use')],
+  not_retriable: [409, () => retryWith('not_retriable')],
+  already_retried: [409, () => retryWith('already_retried')],
   not_cancellable: [
     409,
     async () =>

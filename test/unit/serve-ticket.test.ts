@@ -157,6 +157,7 @@ class World {
       hash: this.input?.hash ?? null,
       total: stage === 'copy' || stage === 'convert' ? null : 2,
       statedHash: null,
+      retry: null,
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
       upload: { bytes: this.uploadBytes ?? this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },
@@ -291,6 +292,7 @@ class World {
           return this.#script.held ?? true;
         },
         rejectHash: never,
+        retrySources: never,
         finishCopy: async (_, input) => {
           this.#settle('copy');
           this.input = input;

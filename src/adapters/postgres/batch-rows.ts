@@ -1,6 +1,7 @@
 import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, type SQL } from 'drizzle-orm';
 import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
+import type { RetryRecords } from '../../core/lineage.ts';
 import type { FinalResult } from '../../core/result.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
@@ -22,7 +23,7 @@ export async function selectBatches(
 ): Promise<Selected[]> {
   const page = db.$with('page').as(
     db
-      .select({ ...getTableColumns(batches), filename: uploads.filename })
+      .select({ ...getTableColumns(batches), filename: uploads.filename, retries, superseded })
       .from(batches)
       .innerJoin(uploads, eq(uploads.id, batches.uploadId))
       .where(and(isNull(batches.deletedAt), where))
@@ -73,6 +74,25 @@ export async function selectBatches(
     .orderBy(desc(page.id));
 }
 
+/** Of one batch: the retries of its records. */
+const retries = fragment<BatchRow['retries']>`(
+  select coalesce(jsonb_agg(jsonb_build_object('batch', r.id, 'status', r.status) order by r.id), '[]')
+  from batches r where r.retry_of = ${batches.id} and r.deleted_at is null)`.as('retries');
+
+/** Whether another batch has its records in hand, or had them: then it is not resumed (lineage.ts asks the same). */
+const superseded = fragment<boolean>`(case when ${batches.status} <> 'failed' then false
+  when ${batches.retriesLost} is not null then true else exists (
+    select from batches o
+    where (o.root_id = coalesce(${batches.rootId}, ${batches.id}) or o.id = ${batches.rootId})
+      and o.id <> ${batches.id} and o.deleted_at is null and ((o.ended_at is null and o.status <> 'deleting')
+        or (o.created_at > ${batches.createdAt} and o.statuses @> '[{"status": "processing"}]'))) end)`.as(
+  'superseded',
+);
+
+function retryOf({ retryOf: batch, retryRecords }: StoredBatch): BatchRow['retryOf'] {
+  return batch === null ? null : { batch, records: retryRecords as RetryRecords };
+}
+
 function countOf(status: FinalResult<unknown>['status']) {
   return fragment<number>`(count(*) filter (
     where starts_with(${recordJournal.result}, ${startOfResult(status)})))::float8`;
@@ -82,7 +102,11 @@ function isRemoving({ status, stage }: Pick<StoredBatch, 'status' | 'stage'>): b
   return status === 'deleting' || stage === 'remove';
 }
 
-type StoredBatch = typeof batches.$inferSelect & { filename: string | null };
+type StoredBatch = typeof batches.$inferSelect & {
+  filename: string | null;
+  retries: BatchRow['retries'];
+  superseded: boolean;
+};
 
 export interface Selected {
   page: StoredBatch;
@@ -132,6 +156,9 @@ export function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow 
     coerced: (stored.coerced ?? {}) as CoercionCounts,
     failures: (stored.failures ?? NO_FAILURES) as FailureSummary,
     read: stored.read as InputDescription | null,
+    retryOf: retryOf(stored),
+    retries: stored.retries,
+    superseded: stored.superseded,
     counts: {
       total,
       succeeded,

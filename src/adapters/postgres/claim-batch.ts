@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountLimitSettings } from '../../core/account-limits.ts';
 import type { BatchEvent, BatchStatus } from '../../core/batch.ts';
+import type { RetryRecords } from '../../core/lineage.ts';
 import type { BatchClaim, BatchStage, ClaimOnly, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { Sql } from './connect.ts';
@@ -8,7 +9,9 @@ import { transaction } from './transaction.ts';
 import { enters } from './transition.ts';
 import { weightOf } from './worker-share.ts';
 
-type BatchClaimRow = Omit<BatchClaim, 'kind' | 'stage' | 'lease' | 'upload' | 'accountLimits'> & {
+type BatchClaimRow = Omit<BatchClaim, 'kind' | 'stage' | 'lease' | 'upload' | 'accountLimits' | 'retry'> & {
+  retryOf: string | null;
+  retryRecords: RetryRecords | null;
   etag: string;
   bytes: number;
 };
@@ -94,11 +97,13 @@ export async function claimBatch(
         status, mapping, custom_id as "customId", dry_run as "dryRun", status_reason is not null as rejected,
         results_formats as "resultsFormats", format, conversion, hash, stated_hash as "statedHash",
         input_key as "inputKey", read, chunk_count as "chunkCount", total, upload_id as "uploadId",
-        upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts`;
+        upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts,
+        retry_of as "retryOf", retry_records as "retryRecords"`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     turns.took(picked);
-    const { etag, bytes, ...rest } = row;
+    const { etag, bytes, retryOf, retryRecords, ...rest } = row;
+    const retry = retryOf === null || retryRecords === null ? null : { of: retryOf, records: retryRecords };
     const { accountLimits } = picked;
-    return { kind: 'batch', stage, lease, ...rest, accountLimits, upload: { etag, bytes } };
+    return { kind: 'batch', stage, lease, ...rest, accountLimits, upload: { etag, bytes }, retry };
   });
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../../core/access.ts';
 import type { Execution } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
+import type { Sources } from '../../core/sources.ts';
 import type {
   ChunkClaim,
   ChunkPhase,
@@ -60,6 +61,7 @@ interface ChunkPart {
   end: number;
   sha256: string;
   fault: RecordFault | null;
+  sources: Sources | null;
   repeatedIds: number[] | null;
   attempts: number;
 }
@@ -125,7 +127,7 @@ function claimOf(
   batch: BatchPart,
   chunk: ChunkPart,
 ): ChunkClaim {
-  const { attempts, fault, repeatedIds, ...range } = chunk;
+  const { attempts, fault, sources, repeatedIds, ...range } = chunk;
   const { execution: _order, ...rest } = batch;
   return {
     kind: 'chunk',
@@ -133,7 +135,7 @@ function claimOf(
     attempts,
     ...rest,
     repeatedIds: repeatedIds ?? [],
-    range: fault === null ? range : { ...range, fault },
+    range: { ...range, ...(fault !== null && { fault }), ...(sources !== null && { sources }) },
   };
 }
 
@@ -228,7 +230,7 @@ async function takeChunk(
             : tx``
         }
       order by number limit 1 for update skip locked)
-    returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
+    returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault, sources,
       repeated_ids as "repeatedIds", attempts`;
   return chunk;
 }

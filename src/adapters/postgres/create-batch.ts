@@ -6,40 +6,51 @@ import { checkOpenBatches, checkRoom, lockAccount } from './account-quota.ts';
 import { writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { underKey } from './idempotency-store.ts';
+import { checkRetry } from './lineage.ts';
 import { type Owned, ownedBy } from './owned-by.ts';
 import { transaction } from './transaction.ts';
 import { checkUploadFree } from './upload-lock.ts';
 
 /**
- * Writes a batch in `new`, if its account may have one more. The upload's row is locked while it is decided who uses it: two requests at once cannot both
- * win; and what is answered under an `Idempotency-Key` is written with the batch or not at all.
+ * Writes a batch in `new`, if its account may have one more. The upload's row, or the lineage of the batch that it
+ * retries, is locked while it is decided who uses it: two requests at once cannot both win; and what is answered under an `Idempotency-Key` is written with the batch or not at all.
  */
 export async function createBatch(
   sql: Sql,
   { actor, defaults }: { actor: Actor; defaults: AccountLimits },
-  batch: NewBatch,
+  asked: NewBatch,
   keep: KeepAnswer<BatchRow> | undefined,
 ): Promise<BatchRow> {
   const own = ownedBy(sql, actor);
   return await transaction(sql, (tx) =>
     underKey(tx, actor, keep, async () => {
+      const place = asked.retry === undefined ? undefined : await checkRetry(tx, own, asked.retry);
+      const batch =
+        place === undefined ? asked : { ...asked, upload: { ...asked.upload, bytes: place.bytes } };
       const account = await lockAccount(tx, actor, defaults);
       await checkOpenBatches(tx, account);
-      await checkUploadFree(tx, own, batch.uploadId, batch.id);
-      await tx`
-        update uploads set stored_bytes = ${batch.upload.bytes}, measured_at = clock_timestamp()
-        where id = ${batch.uploadId} and ${own} and removed_at is null`;
+      if (place === undefined) await takeUpload(tx, own, batch);
       await checkRoom(tx, account, batch.upload.bytes);
-      const created = await insertBatch(tx, own, actor, batch);
-      const { operation, uploadId: handler, dryRun } = batch;
+      const created = await insertBatch(tx, own, actor, batch, place?.rootId ?? null);
+      const { operation, uploadId: handler, dryRun, retry } = batch;
       await writeAudit(tx, actor, {
         action: 'create_batch',
         target: { kind: 'batch', id: batch.id },
-        after: { operation, handler, dry_run: dryRun },
+        after: {
+          ...{ operation, handler, dry_run: dryRun },
+          ...(retry !== undefined && { retry_of: retry.of, records: retry.records }),
+        },
       });
       return newBatchRow(batch, created);
     }),
   );
+}
+
+async function takeUpload(tx: Transaction, own: Owned, batch: NewBatch): Promise<void> {
+  await checkUploadFree(tx, own, batch.uploadId, batch.id);
+  await tx`
+    update uploads set stored_bytes = ${batch.upload.bytes}, measured_at = clock_timestamp()
+    where id = ${batch.uploadId} and ${own} and removed_at is null`;
 }
 
 /** It runs on behalf of whoever asks for it. */
@@ -48,17 +59,19 @@ async function insertBatch(
   own: Owned,
   { accountId, user, principal }: Actor,
   batch: NewBatch,
+  rootId: string | null,
 ): Promise<CreatedBatch> {
   const [created] = await tx<CreatedBatch[]>`
     insert into batches (id, account_id, upload_id, user_name, principal, operation, operation_version, effects, settings, mapping,
       on_invalid, dry_run, stop_after, execution, custom_id, priority, results_formats, expires_after, format,
-      metadata, stated_hash, upload_key, upload_etag, upload_bytes, stored_bytes, status, stage, statuses)
+      metadata, stated_hash, upload_key, upload_etag, upload_bytes, stored_bytes, retry_of, root_id, retry_records, status, stage, statuses)
     values (${batch.id}, ${accountId}, ${batch.uploadId}, ${user}, ${tx.json({ ...principal })}, ${batch.operation},
       ${batch.operationVersion}, ${batch.effects}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)},
       ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.execution},
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
-      ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
+      ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes},
+      ${batch.retry?.of ?? null}, ${rootId}, ${batch.retry?.records ?? null}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
         'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
     returning account_id as "accountId", statuses, extract(epoch from date_trunc('milliseconds', created_at))::float8 as "createdAt",
       (select filename from uploads where id = ${batch.uploadId} and ${own}) as filename`;

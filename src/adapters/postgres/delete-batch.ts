@@ -7,6 +7,7 @@ import { cancelBatch } from './cancel-batch.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { failuresOf } from './failures.ts';
 import { hasStatus } from './journal.ts';
+import { loseRetry, unread } from './lineage.ts';
 import { ownedBy } from './owned-by.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter, releaseChunks } from './transition.ts';
@@ -39,7 +40,10 @@ export async function requestDeletion(
       const target = { kind: 'batch', id: batchId } as const;
       await writeAudit(tx, actor, { action: 'delete_batch', target, before: { status: batch.status } });
     }
-    if (isTerminal(batch.status)) return { status: 'deleting', waiting: await startDeletion(tx, batchId) };
+    if (isTerminal(batch.status)) {
+      const waiting = await startDeletion(tx, batchId);
+      return { status: waiting.length > 0 ? 'deleting' : batch.status, waiting };
+    }
     const cancelled = await cancelBatch(tx, batchId);
     return cancelled === null
       ? { status: batch.status, waiting: [] }
@@ -47,13 +51,19 @@ export async function requestDeletion(
   });
 }
 
-/** Enters `deleting`. Whoever still writes results for the batch has lost its lease with that. */
+/**
+ * Enters `deleting`, unless a retry is about to read the batch: then it follows when that is copied. Whoever still writes
+ * results for the batch has lost its lease with that.
+ */
 export async function startDeletion(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
+  // Before it is asked who reads it: a retry that is being made has the lock, too.
+  await tx`select from batches where id = ${batchId} for update`;
   const started = await tx`
     update batches set ${enters(tx, 'delete_started')}, stage = 'remove', lease = null, lease_expires_at = null,
       attempts = 0, available_at = clock_timestamp()
-    where id = ${batchId} and ${mayEnter(tx, 'delete_started')}`;
+    where id = ${batchId} and ${mayEnter(tx, 'delete_started')} and ${unread(tx)}`;
   if (started.count === 0) return [];
+  await loseRetry(tx, batchId);
   await releaseChunks(tx, batchId);
   return [{ stage: 'remove', batchId, tickets: 1 }];
 }
@@ -65,16 +75,10 @@ export async function startDeletion(tx: Transaction, batchId: string): Promise<W
 export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<number> {
   const wished = await sql<{ id: string }[]>`
     select id from batches
-    where delete_requested_at is not null and status in ${sql(TERMINAL_STATUSES)} limit ${MOST_AT_ONCE}`;
+    where delete_requested_at is not null and status in ${sql(TERMINAL_STATUSES)} and ${unread(sql)}
+    limit ${MOST_AT_ONCE}`;
   for (const { id } of wished) await transaction(sql, (tx) => startDeletion(tx, id));
-  const due = await sql`
-    update batches set stage = 'remove', lease = null, lease_expires_at = null, attempts = 0,
-      available_at = clock_timestamp()
-    where id in (
-      select id from batches
-      where (stage is null or stage = 'write_results') and expires_at < now() and expired_at is null
-        and status in ${sql(TERMINAL_STATUSES)}
-      limit ${MOST_AT_ONCE} for update skip locked)`;
+  const due = await transaction(sql, startExpiry);
   const tombstones = await sql`
     update batches set stage = 'remove', attempts = 0, available_at = clock_timestamp()
     where id in (
@@ -82,7 +86,23 @@ export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<num
       where stage is null and status = 'deleting'
         and deleted_at < now() - make_interval(secs => ${leaseSeconds + TOMBSTONE_SECONDS})
       limit ${MOST_AT_ONCE} for update skip locked)`;
-  return wished.length + due.count + tombstones.count;
+  return wished.length + due + tombstones.count;
+}
+
+/** What a retry is about to read waits until that is copied. Locked first, so that none can be made meanwhile. */
+async function startExpiry(tx: Transaction): Promise<number> {
+  const due = await tx<{ id: string }[]>`
+    select id from batches
+    where (stage is null or stage = 'write_results') and expires_at < now() and expired_at is null
+      and status in ${tx(TERMINAL_STATUSES)} and ${unread(tx)}
+    limit ${MOST_AT_ONCE} for update skip locked`;
+  if (due.length === 0) return 0;
+  const started = await tx<{ id: string }[]>`
+    update batches set stage = 'remove', lease = null, lease_expires_at = null, attempts = 0,
+      available_at = clock_timestamp()
+    where id in ${tx(due.map(({ id }) => id))} and ${unread(tx)} returning id`;
+  for (const { id } of started) await loseRetry(tx, id);
+  return started.length;
 }
 
 /**

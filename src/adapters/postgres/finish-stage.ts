@@ -42,11 +42,12 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
   await transaction(sql, async (tx) => {
     const copied = await tx`
       update batches set ${enters(tx, 'copy_finished')}, ${tx({ ...NO_LEASE, stage })}, hash = ${input.hash},
-        conversion = ${json(tx, input.conversion)}, stored_bytes = upload_bytes, ${cut(tx, input)}
+        conversion = ${json(tx, input.conversion)}, upload_bytes = ${input.bytes}, stored_bytes = ${input.bytes},
+        ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
-    // A dry run leaves the upload for the batch that it was a trial of.
-    if (!claim.dryRun) {
+    // A dry run leaves the upload for the batch that it was a trial of, and a retry reads none.
+    if (!claim.dryRun && claim.retry === null) {
       await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
     }
     await insertChunks(tx, claim, input);
@@ -96,6 +97,7 @@ async function insertSome(
     byte_end: chunk.end,
     sha256: chunk.sha256,
     fault: json(tx, chunk.fault ?? null),
+    sources: json(tx, chunk.sources ?? null),
     phase: 'validate',
     status,
   }));

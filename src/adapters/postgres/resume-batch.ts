@@ -10,6 +10,7 @@ import { checkOpenBatches, lockAccount } from './account-quota.ts';
 import { advanceLocked, processingStage } from './advance-batch.ts';
 import type { Transaction } from './connect.ts';
 import { failureTally } from './failure-tally.ts';
+import { supersededBy } from './lineage.ts';
 import type { Owned } from './owned-by.ts';
 import { enters } from './transition.ts';
 import { checkUploadFree } from './upload-lock.ts';
@@ -24,6 +25,8 @@ export interface FailedBatch {
   execution: Execution;
   effects: Operation['effects'];
   uploadId: string;
+  /** It copies no upload. */
+  isRetry: boolean;
   /** Whether the private copy has still to be converted. */
   converting: boolean;
   expired: boolean;
@@ -52,13 +55,17 @@ export async function resumeBatch(
   resumption: Resumption,
 ): Promise<WorkWaiting[]> {
   const from = checkResumable(batch);
+  const retry = await supersededBy(tx, batch.id);
+  if (retry !== null) {
+    throw new RequestError('not_resumable', `batch ${retry} has taken over its records`);
+  }
   const { stopAfter } = resumption;
   const limit = stopAfter === undefined ? batch.stopAfter : stopAfter;
   await checkLimit(tx, batch, limit);
   // It has ended, so it is none of those that are under way.
   await checkOpenBatches(tx, await lockAccount(tx, resumption.actor, resumption.defaults));
   const event = RESUMING[from];
-  if (event === 'copy_resumed') await checkUploadFree(tx, own, batch.uploadId, batch.id);
+  if (event === 'copy_resumed' && !batch.isRetry) await checkUploadFree(tx, own, batch.uploadId, batch.id);
   const stage = stageAfter(event, batch);
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,

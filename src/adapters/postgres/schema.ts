@@ -170,6 +170,14 @@ export const batches = pgTable(
     expiredAt: moment('expired_at'),
     /** When somebody asked for it to be deleted, which may have to wait for its end. */
     deleteRequestedAt: moment('delete_requested_at'),
+    /** The batch whose records it takes up again; that may be gone by now. */
+    retryOf: uuid('retry_of'),
+    /** The first batch of its lineage. */
+    rootId: uuid('root_id'),
+    /** Which of its records: `failed`, `unprocessed`, `both`. */
+    retryRecords: text('retry_records'),
+    /** A later batch of its lineage that has processed records, and whose results are gone: nobody knows any more which. */
+    retriesLost: uuid('retries_lost'),
     /** Of a tombstone: when the batch was removed. Nobody sees it any more; late objects are removed once again. */
     deletedAt: moment('deleted_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
@@ -178,6 +186,8 @@ export const batches = pgTable(
   (table) => [
     index('batches_account').on(table.accountId, table.id.desc()).where(sql`${table.deletedAt} is null`),
     index('batches_upload').on(table.uploadId),
+    index('batches_retries').on(table.retryOf).where(sql`${table.retryOf} is not null`),
+    index('batches_lineage').on(table.rootId).where(sql`${table.rootId} is not null`),
     index('batches_open')
       .on(table.accountId)
       .where(sql`${table.endedAt} is null and ${table.deletedAt} is null`),
@@ -219,6 +229,8 @@ export const chunks = pgTable(
     byteEnd: count('byte_end').notNull(),
     sha256: sha256('sha256').notNull(),
     fault: jsonb('fault'),
+    /** Of a retry: which record of the lineage each of its records is (core/sources.ts). */
+    sources: jsonb('sources'),
     phase: text('phase').notNull(),
     status: text('status').notNull(),
     lease: uuid('lease'),

@@ -36,7 +36,8 @@ export async function checkUploadFree(
   if (upload.expired) throw new RequestError('upload_expired', 'the upload has expired; make a new one');
   const [other] = await tx<{ id: string }[]>`
     select id from batches
-    where upload_id = ${uploadId} and ${own} and status in ${tx(BEFORE_THE_COPY)} and id <> ${batchId}`;
+    where upload_id = ${uploadId} and ${own} and status in ${tx(BEFORE_THE_COPY)} and id <> ${batchId}
+      and retry_of is null`;
   if (other !== undefined) {
     throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
   }

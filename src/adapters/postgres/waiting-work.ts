@@ -1,5 +1,6 @@
 import type { BatchStatus } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
+import type { Sources } from '../../core/sources.ts';
 import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { readJournal } from './journal.ts';
@@ -91,7 +92,7 @@ export async function* chunkLines(sql: Sql, batchId: string): AsyncGenerator<Chu
   let after = 0;
   while (true) {
     const page = await sql<StoredChunk[]>`
-      select number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault,
+      select number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault, sources,
         repeated_ids as "repeatedIds", part, validation_part as "validationPart", succeeded, failed, invalid,
         case when part is null then exists (
           select from record_journal j where j.batch_id = chunks.batch_id and j.chunk = chunks.number) end as journaled
@@ -110,16 +111,33 @@ export async function* chunkLines(sql: Sql, batchId: string): AsyncGenerator<Chu
 }
 
 type StoredChunk = Omit<ChunkLines, 'range' | 'repeatedIds' | 'journal'> &
-  Omit<ChunkRange, 'fault'> & {
+  Omit<ChunkRange, 'fault' | 'sources'> & {
     fault: RecordFault | null;
+    sources: Sources | null;
     repeatedIds: number[] | null;
     journaled: boolean | null;
   };
 
 function toLines(stored: StoredChunk): ChunkLines {
-  const { number, firstRecord, records, start, end, sha256, fault, repeatedIds, journaled, ...rest } = stored;
-  const range = { number, firstRecord, records, start, end, sha256 };
-  return { ...rest, range: fault === null ? range : { ...range, fault }, repeatedIds: repeatedIds ?? [] };
+  const {
+    number,
+    firstRecord,
+    records,
+    start,
+    end,
+    sha256,
+    fault,
+    sources,
+    repeatedIds,
+    journaled,
+    ...rest
+  } = stored;
+  const range = {
+    ...{ number, firstRecord, records, start, end, sha256 },
+    ...(fault !== null && { fault }),
+    ...(sources !== null && { sources }),
+  };
+  return { ...rest, range, repeatedIds: repeatedIds ?? [] };
 }
 
 /**

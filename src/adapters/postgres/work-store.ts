@@ -9,6 +9,7 @@ import { faultsTold } from './faults.ts';
 import { finishConversion, finishCopy, finishResults, rejectHash } from './finish-stage.ts';
 import { callsOut } from './journal.ts';
 import { giveBack, giveUp, reclaimExpired, renewLeases } from './leases.ts';
+import { retrySources } from './lineage.ts';
 import { chunkLines, exhaustedBatches, stalledBatches, stuckBatches, waitingWork } from './waiting-work.ts';
 
 export interface PostgresWorkStore extends WorkStore {
@@ -44,6 +45,7 @@ export function postgresWorkStore(options: {
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
+    retrySources: (claim) => told(retrySources(sql, claim)),
     finishConversion: (claim, input) => told(finishConversion(sql, claim, input)),
     finishResults: (claim, written) => told(finishResults(sql, claim, written)),
     finishRemoval: (claim) => told(finishRemoval(sql, claim)),

@@ -58,6 +58,8 @@ export const batchExample = {
     ],
     columns_total: 4,
   },
+  retry_of: null,
+  retries: [],
   error_codes: { invalid_format: 9, required: 4 },
   first_errors: [
     {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_STATUSES } from '../../core/batch.ts';
+import { RETRY_RECORDS } from '../../core/lineage.ts';
 import { MOST_FIRST_ERRORS } from '../../core/tally.ts';
 import { batchExample } from './batch-example.ts';
 import { batchOptions, stopAfter } from './batch-options.ts';
@@ -110,6 +111,18 @@ export const BatchSchema = component(
       }),
       format: reference(FileFormatSchema),
       read: nullable(ReadSchema),
+      retry_of: nullable(
+        Type.Object(
+          {
+            batch: uuid('The batch that it retries; it may have been deleted since.'),
+            records: Type.Enum(RETRY_RECORDS, { description: 'Which of its records.' }),
+          },
+          { description: 'Of a retry: whose records it takes up again.' },
+        ),
+      ),
+      retries: Type.Array(Type.Object({ batch: uuid('Its id.'), status: Type.Enum(BATCH_STATUSES) }), {
+        description: 'The batches that take up records of this one again, the oldest first.',
+      }),
       error_codes: Type.Optional(
         dictionary<number>(
           {

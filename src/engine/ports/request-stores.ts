@@ -8,6 +8,7 @@ import type {
   StatusReason,
 } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
+import type { RetryRecords } from '../../core/lineage.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
@@ -99,6 +100,8 @@ export interface NewBatch extends BatchOptions {
   statedHash?: string;
   uploadKey: string;
   upload: ObjectHead;
+  /** It takes up records of this batch again, and copies no upload. */
+  retry?: { of: string; records: RetryRecords };
 }
 
 export interface BatchRow extends BatchOptions {
@@ -116,6 +119,12 @@ export interface BatchRow extends BatchOptions {
   filename: string | null;
   /** Whether the file is being converted, in `copied`. */
   converting: boolean;
+  /** Of a retry: the batch whose records it takes up again, and which. */
+  retryOf: { batch: string; records: RetryRecords } | null;
+  /** The retries of its records, the first of them first. */
+  retries: { batch: string; status: BatchStatus }[];
+  /** Whether a retry has taken over what it could go on with. */
+  superseded: boolean;
   read: InputDescription | null;
   /** By column; nothing until every record is checked, and in lists. */
   coerced: CoercionCounts;
@@ -198,7 +207,8 @@ export interface BatchChange {
 export interface BatchStore {
   /**
    * Writes the batch in `new`, and answers it so.
-   * @throws {RequestError} too_many_batches, storage_full, upload_used, upload_in_use, upload_expired, upload_invalidated
+   * @throws {RequestError} too_many_batches, storage_full, upload_used, upload_in_use, upload_expired, upload_invalidated;
+   *   of a retry batch_not_found, not_retriable, already_retried, results_not_ready, results_expired
    * @throws {KeyTaken}
    */
   create(batch: NewBatch, keep?: KeepAnswer<BatchRow>): Promise<BatchRow>;

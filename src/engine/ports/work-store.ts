@@ -4,6 +4,7 @@ import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../..
 import type { ChunkRange } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { FileFormat } from '../../core/file-format.ts';
+import type { RetryRecords } from '../../core/lineage.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type { Conversion } from '../../formats/conversion.ts';
 import type { InputDescription } from '../../formats/description.ts';
@@ -64,6 +65,8 @@ export interface BatchClaim {
   uploadId: string;
   uploadKey: string;
   upload: ObjectHead;
+  /** Of which batch it takes up records again, and which; `null`: it copies its upload. */
+  retry: { of: string; records: RetryRecords } | null;
 }
 
 /** A chunk that this worker holds. */
@@ -125,6 +128,8 @@ export interface ConvertedInput extends CutInput {
 
 export interface CopiedInput extends CutInput {
   hash: string;
+  /** Of the private copy. */
+  bytes: number;
   /** Not `null`: it cannot be cut as it is, and has no chunks yet. */
   conversion: Conversion | null;
 }
@@ -149,6 +154,22 @@ export interface ChunkLines {
   invalid: number;
   /** Of a chunk that is not settled: what is known of its records, if anything is. */
   journal?: readonly JournalEntry[];
+}
+
+/** A batch as a retry in its lineage reads it. */
+export interface SourceBatch {
+  batchId: string;
+  /** The first of its lineage: itself, where it is that. */
+  rootId: string;
+  inputKey: string | null;
+  read: InputDescription | null;
+}
+
+/** What a retry is made of. */
+export interface RetrySources {
+  parent: SourceBatch;
+  /** The batches of the lineage that came after the parent, have processed records and have ended. */
+  later: readonly SourceBatch[];
 }
 
 /**
@@ -223,6 +244,8 @@ export interface WorkStore {
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
+  /** @throws {PermanentFault} input_gone: the parent, or what a later retry has done, is not there any more */
+  retrySources(claim: BatchClaim): Promise<RetrySources>;
   finishConversion(claim: BatchClaim, input: ConvertedInput): Promise<void>;
   finishResults(claim: BatchClaim, written: WrittenResults): Promise<void>;
   /** The objects of the batch are gone: it is a tombstone now, or, if they had only expired, without files. */

@@ -38,13 +38,15 @@ export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): P
     if (results.count('succeeded') !== lines.succeeded || results.count('failed') !== lines.failed) {
       throw new Error(`the part ${part} does not hold ${lines.succeeded} and ${lines.failed} lines`);
     }
-    return new ResultChunk(results, reader.repeatsInput(results) ? await readClient(reader, lines) : null);
+    const client = reader.repeatsInput(results) ? await readClient(reader, lines) : null;
+    return new ResultChunk(results.withSources(lines.range), client);
   }
   const failed = validationPart === null ? NO_BYTES : await readPart(reader, validationPart);
   const early = reader.customId === null ? null : await readClient(reader, lines);
   const results = withoutPart(reader, lines, failed, early);
   const needed = early === null && reader.repeatsInput(results);
-  return new ResultChunk(results, needed ? await readClient(reader, lines) : early);
+  const client = needed ? await readClient(reader, lines) : early;
+  return new ResultChunk(results.withSources(lines.range), client);
 }
 
 async function readPart({ objects, signal }: ChunkReader, key: string): Promise<Buffer> {

@@ -1,5 +1,7 @@
 import { type ResultLine, unprocessedLine } from '../../core/result.ts';
+import type { Sources } from '../../core/sources.ts';
 import { LF } from '../line-ends.ts';
+import { withSourceRecords } from './source-records.ts';
 
 export type RecordStatus = ResultLine['status'];
 
@@ -14,7 +16,7 @@ const FOUND_BY: Record<FoundStatus, Buffer> = {
 };
 
 /** What `core/result.ts` begins the line of a record with, in bytes read as Latin-1: a character for each. */
-const LINE_START = /^\{"record":(\d+)(?:,"custom_id":"[^"\\]*(?:\\.[^"\\]*)*")?,$/;
+const LINE_START = /^\{"record":(\d+)(?:,"source_record":\d+)?(?:,"custom_id":"[^"\\]*(?:\\.[^"\\]*)*")?,$/;
 
 /** The place of a record in its chunk, from 0, and where the bytes of its line are, the LF among them. */
 interface FoundLine {
@@ -33,10 +35,11 @@ export class ChunkResults {
   readonly bytes: Buffer;
   readonly firstRecord: number;
   readonly records: number;
-  readonly #others: RecordStatus;
+  readonly #others: 'succeeded' | 'unprocessed';
   /** Those that have another status than the others, in order. */
   readonly #found: ReadonlyMap<number, FoundLine>;
   readonly #failed: number;
+  readonly #sought: readonly FoundStatus[];
   #places: number[] | undefined;
 
   /**
@@ -54,6 +57,7 @@ export class ChunkResults {
     this.firstRecord = range.firstRecord;
     this.records = range.records;
     this.#others = others;
+    this.#sought = sought;
     const lines = countLines(bytes);
     if (lines !== range.records) {
       throw new Error(`${lines} lines for the ${range.records} records from ${range.firstRecord}`);
@@ -67,6 +71,14 @@ export class ChunkResults {
     }
     this.#found = new Map(found.map((line) => [line.index, line]));
     this.#failed = found.reduce((sum, { status }) => (status === 'failed' ? sum + 1 : sum), 0);
+  }
+
+  /** The same with the numbers that the records have in the first batch of their lineage, if they are of a retry. */
+  withSources({ sources }: { sources?: Sources }): ChunkResults {
+    if (sources === undefined) return this;
+    const { firstRecord, records } = this;
+    const lines = withSourceRecords(this.bytes, sources);
+    return new ChunkResults(lines, { firstRecord, records }, this.#others, this.#sought);
   }
 
   /** Whether its lines are those of a part, and not made of what is known of a chunk that was stopped. */

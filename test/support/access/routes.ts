@@ -57,6 +57,11 @@ export const RULES: Readonly<Record<string, RouteRule>> = {
     }),
     missing: 'handler_not_found',
   },
+  'POST /batches/{batch}/retry': {
+    access: SUBMITS,
+    request: ({ batch }) => ({ url: `/batches/${batch}/retry`, body: { priority: 1 } }),
+    missing: 'batch_not_found',
+  },
   'GET /batches': { access: LOOKS, request: () => ({ url: '/batches?limit=100' }), lists: true },
   'GET /batches/{batch}': {
     access: LOOKS,

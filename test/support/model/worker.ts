@@ -249,6 +249,7 @@ export class MortalWorker {
       giveBack: (...args) => call(() => work.giveBack(...args), { before: 'giving_back' }),
       rejectHash: (...args) => call(() => work.rejectHash(...args), settled),
       finishCopy: (...args) => call(() => work.finishCopy(...args), settled),
+      retrySources: (...args) => call(() => work.retrySources(...args)),
       finishConversion: (...args) => call(() => work.finishConversion(...args), settled),
       finishResults: (...args) => call(() => work.finishResults(...args), settled),
       finishRemoval: (...args) => call(() => work.finishRemoval(...args), settled),
