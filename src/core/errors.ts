@@ -139,6 +139,8 @@ export const RECORD_ERRORS = {
   outcome_unknown: 'The record was sent, and no answer told what came of it',
   output_invalid:
     'The operation answered something other than what it says it answers; it may have taken effect',
+  record_unknown: 'The batch that is corrected has no record of the number in `_record`',
+  record_repeated: 'An earlier row of the correction has the same number in `_record`',
   custom_id_missing: 'The column that the batch names as custom_id is blank',
   custom_id_repeated: 'An earlier record of the file has the same custom_id',
 } as const;

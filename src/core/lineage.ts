@@ -4,12 +4,16 @@ import { type BatchStatus, isTerminal } from './batch.ts';
 export const RETRY_RECORDS = ['failed', 'unprocessed', 'both'] as const;
 export type RetryRecords = (typeof RETRY_RECORDS)[number];
 
+/** `corrected`: those of a file that was sent back, whichever they are. */
+export const RETRY_KINDS = [...RETRY_RECORDS, 'corrected'] as const;
+export type RetryKind = (typeof RETRY_KINDS)[number];
+
 /** A batch among those that have come of the same first one. */
 export interface LineageBatch {
   id: string;
   /** `null`: it is the first. */
   retryOf: string | null;
-  records: RetryRecords | null;
+  records: RetryKind | null;
   status: BatchStatus;
   /** Whether its results are written, so that all that it has done is known. */
   known: boolean;
@@ -23,7 +27,7 @@ export interface LineageBatch {
 export function holderOf(
   lineage: readonly LineageBatch[],
   parent: string,
-  records: RetryRecords,
+  records: RetryKind,
 ): LineageBatch | undefined {
   const byId = new Map(lineage.map((batch) => [batch.id, batch]));
   const wanted = branchOf(byId, { id: '', retryOf: parent, records });

@@ -62,6 +62,7 @@ export type ResultLine = { record: number; source_record?: number; custom_id?: s
   | { status: 'succeeded'; output: unknown; attempts: number }
   | { status: 'failed'; error: RecordError; errors?: RecordError[]; attempts: number }
   | { status: 'unprocessed' }
+  | { status: 'skipped' }
 );
 
 export function succeededLine(
@@ -88,6 +89,11 @@ export function failedLine(
 
 export function unprocessedLine(record: number, customId?: string): ResultLine {
   return { ...lineStart(record, customId), status: 'unprocessed' };
+}
+
+/** Of a correction: what the record corrects has succeeded already. */
+export function skippedLine(record: number, customId?: string): ResultLine {
+  return { ...lineStart(record, customId), status: 'skipped' };
 }
 
 function lineStart(record: number, customId: string | undefined): { record: number; custom_id?: string } {

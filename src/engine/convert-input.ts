@@ -10,6 +10,7 @@ import { batchPrefix, convertedKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import { ObjectGone, type ObjectStore } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import { correctChunks } from './retry/correct-chunks.ts';
 import type { EngineSettings } from './settings.ts';
 import { StreamedObject } from './streamed-object.ts';
 
@@ -17,7 +18,7 @@ export interface ConvertInput {
   operations: OperationRegistry;
   objects: ObjectStore;
   openScratch: OpenScratch;
-  work: Pick<WorkStore, 'finishConversion'>;
+  work: Pick<WorkStore, 'finishConversion' | 'retrySources' | 'chunkLines'>;
   settings: EngineSettings;
 }
 
@@ -32,13 +33,14 @@ export async function convertInput(engine: ConvertInput, claim: BatchClaim, leas
   // Only its end showed in which encoding a compressed text is.
   if ('again' in outcome) outcome = await convertProven(engine, claim, lease, options, outcome.again);
   if ('again' in outcome) throw new Error(`the encoding ${outcome.again} was found when it was known`);
-  await engine.work.finishConversion(claim, {
+  const input = {
     inputKey: convertedKey(claim.batchId, claim.lease),
     chunks: outcome.chunks,
     total: outcome.records,
     storedBytes: await engine.objects.bytesOf(batchPrefix(claim.batchId), { signal: lease.signal }),
     ...bindInput(operation, claim, outcome),
-  });
+  };
+  await engine.work.finishConversion(claim, await correctChunks(engine, claim, lease, input));
 }
 
 /**

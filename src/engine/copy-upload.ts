@@ -8,6 +8,7 @@ import type { HeldLease } from './lease-keeper.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectChanged, ObjectGone } from './ports/object-store.ts';
 import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import { correctChunks } from './retry/correct-chunks.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface CopyUpload {
@@ -35,12 +36,11 @@ export async function copyUpload(engine: CopyUpload, claim: BatchClaim, lease: H
     .catch((error: unknown) => Promise.reject(aboutUpload(error)));
   const { sha256: hash, conversion, chunks, records } = index;
   const copied = { hash, inputKey: key, bytes: claim.upload.bytes };
-  await engine.work.finishCopy(
-    claim,
+  const input =
     conversion === null
       ? { ...copied, conversion, chunks, total: records, ...bindInput(operation, claim, index) }
-      : { ...copied, conversion, chunks: [], total: null, read: null, fault: null },
-  );
+      : { ...copied, conversion, chunks: [], total: null, read: null, fault: null };
+  await engine.work.finishCopy(claim, await correctChunks(engine, claim, lease, input));
 }
 
 async function readUpload(

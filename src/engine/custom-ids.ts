@@ -22,7 +22,7 @@ export function checkCustomIds(claim: ChunkClaim, records: readonly CheckedRecor
   const repeated = new Set(claim.repeatedIds);
   return records.map((record): CheckedRecord => {
     // A record that could not be read at all has no id to be missed.
-    if (record.unreadable) return record;
+    if (record.unreadable || record.skipped) return record;
     if (record.customId === undefined) {
       return broken(record, {
         code: 'custom_id_missing',
@@ -43,8 +43,8 @@ function broken(record: CheckedRecord, error: RecordError): CheckedRecord {
 
 /** What is kept of the custom ids of checked records, to find those that repeat. */
 export function customIdsOf(records: readonly CheckedRecord[]): CustomId[] {
-  return records.flatMap(({ number, customId, errors }) => {
-    if (customId === undefined) return [];
+  return records.flatMap(({ number, customId, errors, skipped }) => {
+    if (customId === undefined || skipped) return [];
     const digest = createHash('sha256').update(customId).digest().subarray(0, DIGEST_BYTES);
     return [{ record: number, digest, valid: errors === undefined }];
   });

@@ -12,6 +12,7 @@ import { checkCustomIds } from './custom-ids.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectGone } from './ports/object-store.ts';
 import type { ChunkClaim } from './ports/work-store.ts';
+import { applyCorrections } from './retry/apply-corrections.ts';
 import type { EngineSettings } from './settings.ts';
 
 export type { CheckedRecord };
@@ -63,7 +64,7 @@ export async function readChunk(
       row.cells === undefined ? reader.read(row) : reader.read(row.cells, row.problems);
     return errors.length === 0 ? { ...known, input } : { ...known, errors };
   });
-  return { records: checkCustomIds(claim, records), coerced: reader.coerced };
+  return { records: checkCustomIds(claim, applyCorrections(claim, records)), coerced: reader.coerced };
 }
 
 function faulty(number: number, fault: RecordFault): CheckedRecord {

@@ -1,34 +1,36 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Caller, isAllowed } from '../core/access.ts';
-import { RequestError } from '../core/errors.ts';
+import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import type { RetryRecords } from '../core/lineage.ts';
 import { formatRequestOf } from './file-format.ts';
 import type { BatchRow, KeepAnswer } from './ports/request-stores.ts';
-import { type BatchRequest, checkRequest, optionsOf, type SubmitBatch } from './submit-batch.ts';
+import { type BatchRequest, checkRequest, optionsOf, type SubmitBatch, takeUpload } from './submit-batch.ts';
 import { wake } from './wake.ts';
 
-/** What may differ from the batch that is retried; the file is read as it was. */
-export type RetryRequest = Omit<BatchRequest, 'handler' | 'operation' | 'hash' | 'format'> & {
+/** What may differ from the batch that is retried. */
+export type RetryRequest = Omit<BatchRequest, 'handler' | 'operation'> & {
+  /** Which of its records; those that failed, if nothing is said. */
   records?: RetryRecords;
+  /** The upload of a corrected file, in place of `records`. */
+  handler?: string;
 };
 
-export type RetryBatch = Omit<SubmitBatch, 'uploads'>;
-
 /**
- * Makes a batch of just those records of an ended one that failed, or that were not processed. Its input is copied from
- * that batch by a worker; what the request leaves out is as it was there.
+ * Makes a batch of just those records of an ended one that failed, or that were not processed, or of a corrected file.
+ * Without a file its input is copied from that batch by a worker; what the request leaves out is as it was there.
  * @returns the batch, which is committed in `new`
  * @throws {RequestError} batch_not_found, forbidden, invalid_request, not_retriable, already_retried, results_not_ready,
- *   results_expired, too_many_batches, storage_full
+ *   results_expired, too_many_batches, storage_full; with a file also what `takeUpload` throws
  * @throws {KeyTaken} the same request took effect before
  */
 export async function retryBatch(
-  engine: RetryBatch,
+  engine: SubmitBatch,
   caller: Caller,
   batchId: string,
-  { records = 'failed', ...request }: RetryRequest,
+  { records, handler, hash, ...request }: RetryRequest,
   keep?: KeepAnswer<BatchRow>,
 ): Promise<BatchRow> {
+  checkKind({ records, handler, hash, format: request.format });
   const parent = await engine.batches.look(batchId);
   if (parent === null) {
     throw new RequestError('batch_not_found', 'there is no batch with this id in the account');
@@ -39,19 +41,21 @@ export async function retryBatch(
   if (engine.operations.get(parent.operation) === undefined) {
     throw new RequestError('not_retriable', `the operation ${parent.operation} is not served any more`);
   }
-  const whole = { ...requestOf(parent), ...request };
+  const whole = { ...requestOf(parent, handler !== undefined), ...request };
   const operation = checkRequest(engine.operations, whole);
+  const source =
+    handler === undefined
+      ? // It reads no upload: how many bytes it is to copy is found out with the lineage locked.
+        { uploadId: parent.uploadId, uploadKey: '', upload: { etag: '', bytes: 0 } }
+      : await takeUpload(engine, caller, { handler, ...(hash !== undefined && { hash }) });
   const batch = await engine.batches.create(
     {
       id: uuidv7(),
-      uploadId: parent.uploadId,
       operation: operation.name,
       operationVersion: operation.version,
       effects: operation.effects,
-      // It reads none: how many bytes it is to copy is found out with the lineage locked.
-      uploadKey: '',
-      upload: { etag: '', bytes: 0 },
-      retry: { of: parent.id, records },
+      ...source,
+      retry: { of: parent.id, records: handler === undefined ? (records ?? 'failed') : 'corrected' },
       ...optionsOf(engine.settings, operation, whole),
     },
     keep,
@@ -60,12 +64,27 @@ export async function retryBatch(
   return batch;
 }
 
+/** What goes with a file, and what goes without. @throws {RequestError} invalid_request */
+function checkKind(request: Pick<RetryRequest, 'records' | 'handler' | 'hash' | 'format'>): void {
+  const isCorrected = request.handler !== undefined;
+  const wrong = isCorrected ? (['records'] as const) : (['hash', 'format'] as const);
+  const message = isCorrected
+    ? 'does not go with handler: the file says which records it corrects'
+    : 'goes with handler only: without a corrected file the records are read as they were';
+  const problems = wrong.flatMap((name): FieldProblem[] =>
+    request[name] === undefined ? [] : [{ pointer: `/${name}`, code: 'not_allowed', message }],
+  );
+  if (problems.length > 0) throw invalidRequest(...problems);
+}
+
 /** The batch as it would be asked for once more; whether it was only a trial is its own matter. */
-function requestOf(batch: BatchRow): Omit<BatchRequest, 'handler'> {
+function requestOf(batch: BatchRow, isCorrected: boolean): Omit<BatchRequest, 'handler'> {
+  const { values } = batch.format;
   return {
     operation: batch.operation,
     metadata: batch.metadata,
-    format: formatRequestOf(batch.format),
+    // A corrected file is another file; what its cells mean is the same.
+    format: formatRequestOf(isCorrected ? { values } : batch.format),
     mapping: batch.mapping,
     on_invalid: batch.onInvalid,
     settings: batch.settings,

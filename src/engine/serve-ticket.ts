@@ -116,7 +116,8 @@ const ON_BATCHES = {
 
 /** Of its own upload, or of the batch that it retries. */
 async function copyInput(engine: ServeTicket, claim: BatchClaim, lease: HeldLease): Promise<void> {
-  await (claim.retry === null ? copyUpload : copyRecords)(engine, claim, lease);
+  const ofUpload = claim.retry === null || claim.retry.records === 'corrected';
+  await (ofUpload ? copyUpload : copyRecords)(engine, claim, lease);
 }
 
 /** `null`: nothing was claimed. */

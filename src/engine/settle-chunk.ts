@@ -7,6 +7,7 @@ import {
   type RecordFailure,
   type ResultLine,
   shortened,
+  skippedLine,
   succeededLine,
 } from '../core/result.ts';
 import { summarise } from '../core/tally.ts';
@@ -39,7 +40,7 @@ export interface Pause {
 
 export function goodOf(checked: readonly CheckedRecord[]): OperationRecord<unknown>[] {
   return checked.flatMap((record): OperationRecord<unknown>[] =>
-    record.errors === undefined ? [record] : [],
+    record.errors === undefined && !record.skipped ? [record] : [],
   );
 }
 
@@ -61,7 +62,8 @@ export async function settled(
     leaseSeconds: engine.settings.leaseSeconds,
   });
   const succeeded = lines.filter((line) => line.status === 'succeeded').length;
-  return { part, succeeded, failed: lines.length - succeeded, failures: summarise(lines) };
+  const failed = lines.filter((line) => line.status === 'failed').length;
+  return { part, succeeded, failed, failures: summarise(lines) };
 }
 
 export function contextOf(
@@ -87,6 +89,7 @@ function linesOf(
 ): ResultLine[] {
   return checked.map((record): ResultLine => {
     const { number, customId } = record;
+    if (record.skipped) return skippedLine(number, customId);
     if (record.errors !== undefined) return failedLine(number, record.errors, 0, customId);
     const { result, attempts } = journal.get(number) ?? {};
     if (result == null || attempts === undefined) throw new Error(`record ${number} has no result`);

@@ -15,6 +15,7 @@ import type {
   BatchRow,
   BatchStore,
   KeepAnswer,
+  NewBatch,
   Upload,
   UploadStore,
 } from './ports/request-stores.ts';
@@ -76,27 +77,16 @@ export async function submitBatch(
   if (!isAllowed(caller.statements, operation.name)) {
     throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${operation.name}`);
   }
-  const upload = await engine.uploads.find(request.handler);
-  if (upload === null) throw new RequestError('handler_not_found', `there is no upload ${request.handler}`);
-  if (request.hash !== undefined && upload.hash !== null && request.hash !== upload.hash) {
-    const message = `is not the hash that the upload was made with, ${upload.hash}`;
-    throw invalidRequest({ pointer: '/hash', code: 'not_allowed', message });
-  }
-  const head = await checkUpload(engine, caller, upload);
+  const upload = await takeUpload(engine, caller, request);
 
   const id = uuidv7();
-  // Some stores ignore the checksum that the upload's URL was signed with: then the copy finds the difference.
-  const statedHash = request.hash ?? upload.hash;
   const batch = await engine.batches.create(
     {
       id,
-      uploadId: upload.id,
       operation: operation.name,
       operationVersion: operation.version,
       effects: operation.effects,
-      ...(statedHash !== null && { statedHash }),
-      uploadKey: upload.objectKey,
-      upload: head,
+      ...upload,
       ...optionsOf(engine.settings, operation, request),
     },
     keep,
@@ -187,7 +177,38 @@ function mappingProblems(operation: Operation, mapping: Record<string, string>):
   return problems;
 }
 
-async function checkUpload(engine: SubmitBatch, { limits }: Caller, upload: Upload): Promise<ObjectHead> {
+/**
+ * The upload that a batch is to be made of, as it is now.
+ * @throws {RequestError} handler_not_found, invalid_request, upload_missing, upload_used, upload_expired,
+ *   upload_invalidated, file_too_large
+ */
+export async function takeUpload(
+  engine: Pick<SubmitBatch, 'uploads' | 'objects'>,
+  caller: Caller,
+  request: Pick<BatchRequest, 'handler' | 'hash'>,
+): Promise<Pick<NewBatch, 'uploadId' | 'statedHash' | 'uploadKey' | 'upload'>> {
+  const upload = await engine.uploads.find(request.handler);
+  if (upload === null) throw new RequestError('handler_not_found', `there is no upload ${request.handler}`);
+  if (request.hash !== undefined && upload.hash !== null && request.hash !== upload.hash) {
+    const message = `is not the hash that the upload was made with, ${upload.hash}`;
+    throw invalidRequest({ pointer: '/hash', code: 'not_allowed', message });
+  }
+  const head = await checkUpload(engine, caller, upload);
+  // Some stores ignore the checksum that the upload's URL was signed with: then the copy finds the difference.
+  const statedHash = request.hash ?? upload.hash;
+  return {
+    uploadId: upload.id,
+    ...(statedHash !== null && { statedHash }),
+    uploadKey: upload.objectKey,
+    upload: head,
+  };
+}
+
+async function checkUpload(
+  engine: Pick<SubmitBatch, 'objects'>,
+  { limits }: Caller,
+  upload: Upload,
+): Promise<ObjectHead> {
   const now = Date.now() / 1000;
   if (upload.invalidatedAt !== null) {
     throw new RequestError('upload_invalidated', 'the upload was taken back; make a new one');

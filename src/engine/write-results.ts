@@ -66,6 +66,7 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
     const { objects, settings } = engine;
     let failures: FailureSummary = NO_FAILURES;
     const counts = await writeChunks(engine, claim, lease, files, {
+      batchId: claim.batchId,
       objects,
       input,
       description,
@@ -112,6 +113,7 @@ async function writeChunks(
     counts.total += chunk.results.records;
     counts.succeeded += chunk.results.count('succeeded');
     counts.failed += chunk.results.count('failed');
+    counts.skipped += chunk.results.count('skipped');
     counts.unprocessed += chunk.results.count('unprocessed');
     lease.progress(counts.total);
   }

@@ -95,7 +95,7 @@ async function bySingle(name: string, line: string): Promise<unknown> {
 
 function ofLine(line: ResultLine): unknown {
   if (line.status === 'succeeded') return plain({ output: line.output });
-  if (line.status === 'unprocessed') throw new Error(`record ${line.record} was not processed`);
+  if (line.status !== 'failed') throw new Error(`record ${line.record} was not processed`);
   const errors: RecordError[] = line.errors ?? [line.error];
   return plain({
     errors: errors.map(({ code, message, field }) => ({ code, message, pointer: pointerTo(field) })),

@@ -86,7 +86,7 @@ async function allSucceeded(batch: BatchRow): Promise<void> {
 }
 
 const attempts = async (batch: BatchRow) =>
-  (await sheaf.lines(batch)).map((line) => (line.status === 'unprocessed' ? null : line.attempts));
+  (await sheaf.lines(batch)).map((line) => ('attempts' in line ? line.attempts : null));
 
 /** The deadlines of whatever is held pass. */
 async function expire(): Promise<void> {

@@ -1,7 +1,7 @@
 import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, type SQL } from 'drizzle-orm';
 import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
-import type { RetryRecords } from '../../core/lineage.ts';
+import type { RetryKind } from '../../core/lineage.ts';
 import type { FinalResult } from '../../core/result.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
@@ -45,6 +45,7 @@ export async function selectBatches(
           'recent',
         ),
         succeeded: fragment<number>`sum(${chunks.succeeded})::float8`.as('chunk_succeeded'),
+        skipped: fragment<number>`sum(${chunks.skipped})::float8`.as('chunk_skipped'),
         // Before its chunk is processed an invalid record has failed too; afterwards it is among the failed.
         failed: fragment<number>`sum(case when ${chunks.part} is null then ${chunks.invalid}
           else ${chunks.failed} end)::float8`.as('chunk_failed'),
@@ -90,7 +91,7 @@ const superseded = fragment<boolean>`(case when ${batches.status} <> 'failed' th
 );
 
 function retryOf({ retryOf: batch, retryRecords }: StoredBatch): BatchRow['retryOf'] {
-  return batch === null ? null : { batch, records: retryRecords as RetryRecords };
+  return batch === null ? null : { batch, records: retryRecords as RetryKind };
 }
 
 function countOf(status: FinalResult<unknown>['status']) {
@@ -118,6 +119,7 @@ export interface Selected {
 interface Tally {
   settled: number | null;
   recent: number | null;
+  skipped: number | null;
   succeeded: number | null;
   failed: number | null;
 }
@@ -127,6 +129,7 @@ export function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow 
   const written = stored.resultsAt !== null;
   const total = stored.total;
   const succeeded = written ? stored.succeeded : (sums?.succeeded ?? 0) + (tried?.succeeded ?? 0);
+  const skipped = written ? stored.skipped : (sums?.skipped ?? 0);
   const failed = written ? stored.failed : (sums?.failed ?? 0) + (tried?.failed ?? 0);
   return {
     id: stored.id,
@@ -163,8 +166,8 @@ export function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow 
       total,
       succeeded,
       failed,
-      skipped: stored.skipped,
-      unprocessed: written ? stored.unprocessed : total === null ? 0 : total - succeeded - failed,
+      skipped,
+      unprocessed: written ? stored.unprocessed : total === null ? 0 : total - succeeded - failed - skipped,
     },
     progressDone: stored.progressDone,
     phase: {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountLimitSettings } from '../../core/account-limits.ts';
 import type { BatchEvent, BatchStatus } from '../../core/batch.ts';
-import type { RetryRecords } from '../../core/lineage.ts';
+import type { RetryKind } from '../../core/lineage.ts';
 import type { BatchClaim, BatchStage, ClaimOnly, KnownOperations } from '../../engine/ports/work-store.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { Sql } from './connect.ts';
@@ -11,7 +11,7 @@ import { weightOf } from './worker-share.ts';
 
 type BatchClaimRow = Omit<BatchClaim, 'kind' | 'stage' | 'lease' | 'upload' | 'accountLimits' | 'retry'> & {
   retryOf: string | null;
-  retryRecords: RetryRecords | null;
+  retryRecords: RetryKind | null;
   etag: string;
   bytes: number;
 };

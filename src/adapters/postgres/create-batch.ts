@@ -25,11 +25,11 @@ export async function createBatch(
   return await transaction(sql, (tx) =>
     underKey(tx, actor, keep, async () => {
       const place = asked.retry === undefined ? undefined : await checkRetry(tx, own, asked.retry);
-      const batch =
-        place === undefined ? asked : { ...asked, upload: { ...asked.upload, bytes: place.bytes } };
+      const isCopy = place !== undefined && asked.retry?.records !== 'corrected';
+      const batch = isCopy ? { ...asked, upload: { ...asked.upload, bytes: place.bytes } } : asked;
       const account = await lockAccount(tx, actor, defaults);
       await checkOpenBatches(tx, account);
-      if (place === undefined) await takeUpload(tx, own, batch);
+      if (!isCopy) await takeUpload(tx, own, batch);
       await checkRoom(tx, account, batch.upload.bytes);
       const created = await insertBatch(tx, own, actor, batch, place?.rootId ?? null);
       const { operation, uploadId: handler, dryRun, retry } = batch;

@@ -148,10 +148,11 @@ async function keepTold(tx: Transaction, batchId: string): Promise<void> {
   const failures = await failuresOf(tx, batchId);
   await tx`
     update batches set succeeded = chunk.succeeded + tried.succeeded, failed = chunk.failed + tried.failed,
-      unprocessed = total - chunk.succeeded - tried.succeeded - chunk.failed - tried.failed,
+      skipped = chunk.skipped,
+      unprocessed = total - chunk.succeeded - tried.succeeded - chunk.failed - tried.failed - chunk.skipped,
       results = '[]', results_at = clock_timestamp(), failures = ${tx.json(failures as never)}
     from (
-      select coalesce(sum(succeeded), 0) as succeeded,
+      select coalesce(sum(succeeded), 0) as succeeded, coalesce(sum(skipped), 0) as skipped,
         coalesce(sum(case when part is null then invalid else failed end), 0) as failed
       from chunks where batch_id = ${batchId}) chunk, (
       select count(*) filter (where ${hasStatus(tx, 'succeeded')}) as succeeded,

@@ -46,8 +46,8 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
         ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
-    // A dry run leaves the upload for the batch that it was a trial of, and a retry reads none.
-    if (!claim.dryRun && claim.retry === null) {
+    // A dry run leaves the upload for the batch that it was a trial of, and most retries read none.
+    if (!claim.dryRun && (claim.retry === null || claim.retry.records === 'corrected')) {
       await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
     }
     await insertChunks(tx, claim, input);
@@ -98,6 +98,7 @@ async function insertSome(
     sha256: chunk.sha256,
     fault: json(tx, chunk.fault ?? null),
     sources: json(tx, chunk.sources ?? null),
+    skipped: chunk.sources?.skipped?.length ?? 0,
     phase: 'validate',
     status,
   }));

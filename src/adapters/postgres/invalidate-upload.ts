@@ -21,7 +21,7 @@ export async function invalidateUpload(sql: Sql, actor: Actor, id: string): Prom
     if (upload === undefined) throw new RequestError('handler_not_found', `there is no upload ${id}`);
     const [batch] = await tx<{ id: string }[]>`
       select id from batches where upload_id = ${id} and ${own} and status in ${tx(BEFORE_THE_COPY)}
-        and retry_of is null`;
+        and (retry_records is null or retry_records = 'corrected')`;
     if (batch !== undefined) {
       throw new RequestError('upload_in_use', `batch ${batch.id} has not copied this upload yet`);
     }

@@ -1,6 +1,6 @@
 import { type BatchStatus, isTerminal } from '../../core/batch.ts';
 import { PermanentFault, RequestError } from '../../core/errors.ts';
-import { holderOf, type LineageBatch, type RetryRecords } from '../../core/lineage.ts';
+import { holderOf, type LineageBatch, type RetryKind } from '../../core/lineage.ts';
 import type { BatchClaim, RetrySources, SourceBatch } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import type { Owned } from './owned-by.ts';
@@ -41,7 +41,7 @@ export interface RetryPlace {
 export async function checkRetry(
   tx: Transaction,
   own: Owned,
-  { of, records }: { of: string; records: RetryRecords },
+  { of, records }: { of: string; records: RetryKind },
 ): Promise<RetryPlace> {
   await tx`
     select from batches
@@ -58,7 +58,8 @@ export async function checkRetry(
   if (parent === undefined) {
     throw new RequestError('batch_not_found', 'there is no batch with this id in the account');
   }
-  checkParent(parent, records);
+  checkParent(parent);
+  checkWanted(parent, records);
   const lineage = await tx<LineageBatch[]>`
     select id, retry_of as "retryOf", retry_records as records, status, results_at is not null as known from batches
     where ${own} and deleted_at is null and (id = ${parent.rootId} or root_id = ${parent.rootId}) order by id`;
@@ -70,8 +71,7 @@ export async function checkRetry(
   return { rootId: parent.rootId, bytes: await bytesOf(tx, of, records) };
 }
 
-function checkParent(parent: Parent, records: RetryRecords): void {
-  const { status, known, deleting, expired, faulty, counts, retriesLost } = parent;
+function checkParent({ status, known, deleting, expired, faulty, retriesLost }: Parent): void {
   const no = (why: string) => new RequestError('not_retriable', why);
   if (deleting) throw no('the batch is to be deleted');
   if (expired)
@@ -80,21 +80,24 @@ function checkParent(parent: Parent, records: RetryRecords): void {
   if (!known)
     throw new RequestError('results_not_ready', 'the result files of the batch are not written yet');
   if (faulty) throw no('the file of the batch is wrong as a whole; mend it and make a batch of it');
-  const wanted = records === 'both' ? counts.failed + counts.unprocessed : counts[records];
-  if (wanted === 0) {
-    const what = records === 'both' ? 'failed or was left unprocessed' : WHAT[records];
-    throw no(`no record of the batch ${what}`);
-  }
   if (retriesLost !== null) {
     const message = `batch ${retriesLost} retried records of this one and is deleted or expired: nobody knows any more which of them succeeded`;
     throw new RequestError('already_retried', message);
   }
 }
 
+function checkWanted({ counts }: Parent, records: RetryKind): void {
+  if (records === 'corrected') return;
+  const wanted = records === 'both' ? counts.failed + counts.unprocessed : counts[records];
+  if (wanted > 0) return;
+  const what = records === 'both' ? 'failed or was left unprocessed' : WHAT[records];
+  throw new RequestError('not_retriable', `no record of the batch ${what}`);
+}
+
 const WHAT = { failed: 'failed', unprocessed: 'was left unprocessed' } as const;
 
 /** Of each chunk the share of its records that are taken. */
-async function bytesOf(tx: Transaction, batchId: string, records: RetryRecords): Promise<number> {
+async function bytesOf(tx: Transaction, batchId: string, records: RetryKind): Promise<number> {
   const [sum] = await tx<[{ bytes: number }]>`
     select coalesce(ceil(sum((byte_end - byte_start)::float8 * case ${records}::text
       when 'failed' then bad when 'unprocessed' then records - good - bad else records - good end / records)), 0)::float8 as bytes
@@ -123,7 +126,7 @@ export function unread(sql: Sql | Transaction) {
   return sql`not exists (
     select from batches r
     where r.root_id = coalesce(batches.root_id, batches.id) and r.id <> batches.id and r.deleted_at is null
-      and r.status in ('new', 'copying'))`;
+      and (r.status in ('new', 'copying') or (r.status = 'copied' and r.conversion is not null)))`;
 }
 
 /** A batch of a lineage loses its results: what it has done is not known any more to whoever would retry an earlier one. */
@@ -144,7 +147,7 @@ export async function loseRetry(tx: Transaction, batchId: string): Promise<void>
 /** What a retry reads. @throws {PermanentFault} input_gone */
 export async function retrySources(sql: Sql, { batchId, retry }: BatchClaim): Promise<RetrySources> {
   const rows = await sql<(SourceBatch & { lost: string | null; gone: boolean })[]>`
-    select b.id as "batchId", c.root_id as "rootId", b.input_key as "inputKey", b.read, b.retries_lost as lost,
+    select b.id as "batchId", c.root_id as "rootId", b.input_key as "inputKey", b.read, b.total, b.retries_lost as lost,
       b.status = 'deleting' or b.expired_at is not null or coalesce(b.stage = 'remove', false) as gone
     from batches c join batches p on p.id = c.retry_of join batches b on b.deleted_at is null and (b.id = p.id or (
       b.root_id = c.root_id and b.id <> c.id and b.created_at > p.created_at and b.ended_at is not null

@@ -174,7 +174,7 @@ export const batches = pgTable(
     retryOf: uuid('retry_of'),
     /** The first batch of its lineage. */
     rootId: uuid('root_id'),
-    /** Which of its records: `failed`, `unprocessed`, `both`. */
+    /** Which of its records: `failed`, `unprocessed`, `both`; `corrected`: those of its upload, a corrected file. */
     retryRecords: text('retry_records'),
     /** A later batch of its lineage that has processed records, and whose results are gone: nobody knows any more which. */
     retriesLost: uuid('retries_lost'),
@@ -231,6 +231,8 @@ export const chunks = pgTable(
     fault: jsonb('fault'),
     /** Of a retry: which record of the lineage each of its records is (core/sources.ts). */
     sources: jsonb('sources'),
+    /** Of a correction: records whose original has succeeded already. */
+    skipped: integer('skipped').notNull().default(0),
     phase: text('phase').notNull(),
     status: text('status').notNull(),
     lease: uuid('lease'),

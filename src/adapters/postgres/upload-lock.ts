@@ -37,7 +37,7 @@ export async function checkUploadFree(
   const [other] = await tx<{ id: string }[]>`
     select id from batches
     where upload_id = ${uploadId} and ${own} and status in ${tx(BEFORE_THE_COPY)} and id <> ${batchId}
-      and retry_of is null`;
+      and (retry_records is null or retry_records = 'corrected')`;
   if (other !== undefined) {
     throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
   }

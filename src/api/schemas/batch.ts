@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_STATUSES } from '../../core/batch.ts';
-import { RETRY_RECORDS } from '../../core/lineage.ts';
+import { RETRY_KINDS } from '../../core/lineage.ts';
 import { MOST_FIRST_ERRORS } from '../../core/tally.ts';
 import { batchExample } from './batch-example.ts';
 import { batchOptions, stopAfter } from './batch-options.ts';
@@ -115,7 +115,9 @@ export const BatchSchema = component(
         Type.Object(
           {
             batch: uuid('The batch that it retries; it may have been deleted since.'),
-            records: Type.Enum(RETRY_RECORDS, { description: 'Which of its records.' }),
+            records: Type.Enum(RETRY_KINDS, {
+              description: 'Which of its records; `corrected`: those of a corrected file.',
+            }),
           },
           { description: 'Of a retry: whose records it takes up again.' },
         ),

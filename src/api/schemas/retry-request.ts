@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { RETRY_RECORDS } from '../../core/lineage.ts';
 import { BatchRequestSchema } from './batch-request.ts';
-import { component } from './component.ts';
+import { component, uuid } from './component.ts';
 
 const { properties } = BatchRequestSchema;
 
@@ -15,6 +15,13 @@ export const RetryRequestSchema = component(
             'Which records are taken: those that `failed` (the default), those that were left `unprocessed`, or `both`.',
         }),
       ),
+      handler: Type.Optional(
+        uuid(
+          'The upload of a corrected file, in place of `records`: a result file of ours that was mended, or any file whose column `_record` (NDJSON: that key) has the numbers of the records that it corrects. Rows whose record has succeeded are skipped; rows without a number are records of their own.',
+        ),
+      ),
+      hash: properties.hash,
+      format: properties.format,
       metadata: properties.metadata,
       mapping: properties.mapping,
       on_invalid: properties.on_invalid,

@@ -8,7 +8,7 @@ import type {
   StatusReason,
 } from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
-import type { RetryRecords } from '../../core/lineage.ts';
+import type { RetryKind } from '../../core/lineage.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
@@ -101,7 +101,7 @@ export interface NewBatch extends BatchOptions {
   uploadKey: string;
   upload: ObjectHead;
   /** It takes up records of this batch again, and copies no upload. */
-  retry?: { of: string; records: RetryRecords };
+  retry?: { of: string; records: RetryKind };
 }
 
 export interface BatchRow extends BatchOptions {
@@ -120,7 +120,7 @@ export interface BatchRow extends BatchOptions {
   /** Whether the file is being converted, in `copied`. */
   converting: boolean;
   /** Of a retry: the batch whose records it takes up again, and which. */
-  retryOf: { batch: string; records: RetryRecords } | null;
+  retryOf: { batch: string; records: RetryKind } | null;
   /** The retries of its records, the first of them first. */
   retries: { batch: string; status: BatchStatus }[];
   /** Whether a retry has taken over what it could go on with. */

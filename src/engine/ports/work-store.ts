@@ -4,7 +4,7 @@ import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../..
 import type { ChunkRange } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { FileFormat } from '../../core/file-format.ts';
-import type { RetryRecords } from '../../core/lineage.ts';
+import type { RetryKind } from '../../core/lineage.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type { Conversion } from '../../formats/conversion.ts';
 import type { InputDescription } from '../../formats/description.ts';
@@ -66,7 +66,7 @@ export interface BatchClaim {
   uploadKey: string;
   upload: ObjectHead;
   /** Of which batch it takes up records again, and which; `null`: it copies its upload. */
-  retry: { of: string; records: RetryRecords } | null;
+  retry: { of: string; records: RetryKind } | null;
 }
 
 /** A chunk that this worker holds. */
@@ -163,6 +163,7 @@ export interface SourceBatch {
   rootId: string;
   inputKey: string | null;
   read: InputDescription | null;
+  total: number | null;
 }
 
 /** What a retry is made of. */

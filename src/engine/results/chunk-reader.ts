@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { REPEATED_ID } from '../../core/repeated-id.ts';
-import { failedLine, shortened } from '../../core/result.ts';
+import { failedLine, shortened, skippedLine } from '../../core/result.ts';
 import { type FailureSummary, summarise } from '../../core/tally.ts';
 import { customIdReader } from '../../formats/custom-id.ts';
 import type { InputDescription } from '../../formats/description.ts';
-import { ChunkResults, unprocessedResults } from '../../formats/results/chunk-results.ts';
+import { ChunkResults, soughtIn, unprocessedResults } from '../../formats/results/chunk-results.ts';
 import { ClientChunk } from '../../formats/results/client-chunk.ts';
 import { ResultChunk } from '../../formats/results/result-chunk.ts';
 import { sha256OfPart } from '../keys.ts';
@@ -18,6 +18,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** Reads what the result files are made of, chunk by chunk: the part, and the input where a file repeats it. */
 export interface ChunkReader {
+  batchId: string;
   objects: Pick<ObjectStore, 'read'>;
   input: InputReader;
   description: InputDescription;
@@ -34,19 +35,24 @@ export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): P
   reader.signal.throwIfAborted();
   const { part, validationPart } = lines;
   if (part !== null) {
-    const results = new ChunkResults(await readPart(reader, part), lines.range, 'succeeded');
+    const results = new ChunkResults(
+      await readPart(reader, part),
+      lines.range,
+      'succeeded',
+      soughtIn(lines.range),
+    );
     if (results.count('succeeded') !== lines.succeeded || results.count('failed') !== lines.failed) {
       throw new Error(`the part ${part} does not hold ${lines.succeeded} and ${lines.failed} lines`);
     }
     const client = reader.repeatsInput(results) ? await readClient(reader, lines) : null;
-    return new ResultChunk(results.withSources(lines.range), client);
+    return new ResultChunk(results.withSources(lines.range, reader.batchId), client);
   }
   const failed = validationPart === null ? NO_BYTES : await readPart(reader, validationPart);
   const early = reader.customId === null ? null : await readClient(reader, lines);
   const results = withoutPart(reader, lines, failed, early);
   const needed = early === null && reader.repeatsInput(results);
   const client = needed ? await readClient(reader, lines) : early;
-  return new ResultChunk(results.withSources(lines.range), client);
+  return new ResultChunk(results.withSources(lines.range, reader.batchId), client);
 }
 
 async function readPart({ objects, signal }: ChunkReader, key: string): Promise<Buffer> {
@@ -86,6 +92,10 @@ function withoutPart(
   if (range.fault !== undefined) {
     const { code, message } = range.fault;
     known.push(lineOf(range.firstRecord, { code, message }));
+  }
+  for (const place of range.sources?.skipped ?? []) {
+    const line = skippedLine(range.firstRecord + place, customId(place));
+    known.push(`${JSON.stringify(line)}\n`);
   }
   for (const record of repeatedIds) {
     const id = customId(record - range.firstRecord);

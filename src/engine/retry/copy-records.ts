@@ -30,7 +30,9 @@ const NO_BYTES = Buffer.alloc(0);
  * lineage. Running twice is harmless, as with an upload.
  */
 export async function copyRecords(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<void> {
-  if (claim.retry === null) throw new Error(`batch ${claim.batchId} is no retry`);
+  if (claim.retry === null || claim.retry.records === 'corrected') {
+    throw new Error(`batch ${claim.batchId} takes no records of another one`);
+  }
   const operation = operationOf(engine.operations, claim);
   const { objects, work, settings } = engine;
   const reading = { objects, work, cellBytes: settings.cellBytes, signal: lease.signal };

@@ -12,7 +12,8 @@ export class RecordStates {
   /** Notes what became of a chunk's records. */
   note(results: ChunkResults, sources: readonly Source[]): void {
     for (const [index, source] of sources.entries()) {
-      const succeeded = results.status(index) === 'succeeded' ? SUCCEEDED : 0;
+      const done = results.status(index) === 'succeeded' || results.status(index) === 'skipped';
+      const succeeded = done ? SUCCEEDED : 0;
       const generation = Math.min(generationAfter(results, index, source), MOST_GENERATIONS);
       const states = this.#roomFor(source);
       const before = states[source.record] ?? 0;

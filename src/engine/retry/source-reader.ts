@@ -37,6 +37,7 @@ export function readSources(
   wanted: (results: ChunkResults) => boolean = () => false,
 ): AsyncGenerator<SourceChunk> {
   const reader = {
+    batchId: batch.batchId,
     objects,
     // Whoever reads is being copied, and fails with what is not there any more.
     input: new InputReader(objects, { inputKey: batch.inputKey, status: 'copying' }, signal),

@@ -8,11 +8,12 @@ export type RecordStatus = ResultLine['status'];
 const NO_BYTES = Buffer.alloc(0);
 
 /** A status by which lines are found: that of all others in the chunk is known. */
-type FoundStatus = 'failed' | 'succeeded';
+type FoundStatus = 'failed' | 'succeeded' | 'skipped';
 
 const FOUND_BY: Record<FoundStatus, Buffer> = {
   failed: Buffer.from('"status":"failed"'),
   succeeded: Buffer.from('"status":"succeeded"'),
+  skipped: Buffer.from('"status":"skipped"'),
 };
 
 /** What `core/result.ts` begins the line of a record with, in bytes read as Latin-1: a character for each. */
@@ -38,7 +39,7 @@ export class ChunkResults {
   readonly #others: 'succeeded' | 'unprocessed';
   /** Those that have another status than the others, in order. */
   readonly #found: ReadonlyMap<number, FoundLine>;
-  readonly #failed: number;
+  readonly #counts: Record<FoundStatus, number> = { failed: 0, succeeded: 0, skipped: 0 };
   readonly #sought: readonly FoundStatus[];
   #places: number[] | undefined;
 
@@ -70,14 +71,14 @@ export class ChunkResults {
       throw new Error(`these are not the lines of the ${range.records} records from ${range.firstRecord}`);
     }
     this.#found = new Map(found.map((line) => [line.index, line]));
-    this.#failed = found.reduce((sum, { status }) => (status === 'failed' ? sum + 1 : sum), 0);
+    for (const { status } of found) this.#counts[status] += 1;
   }
 
   /** The same with the numbers that the records have in the first batch of their lineage, if they are of a retry. */
-  withSources({ sources }: { sources?: Sources }): ChunkResults {
+  withSources({ sources }: { sources?: Sources }, batchId: string): ChunkResults {
     if (sources === undefined) return this;
     const { firstRecord, records } = this;
-    const lines = withSourceRecords(this.bytes, sources);
+    const lines = withSourceRecords(this.bytes, sources, batchId);
     return new ChunkResults(lines, { firstRecord, records }, this.#others, this.#sought);
   }
 
@@ -88,8 +89,7 @@ export class ChunkResults {
 
   count(status: RecordStatus): number {
     if (status === this.#others) return this.records - this.#found.size;
-    if (status === 'failed') return this.#failed;
-    return status === 'succeeded' ? this.#found.size - this.#failed : 0;
+    return status === 'unprocessed' ? 0 : this.#counts[status];
   }
 
   /** Of the record at this place in the chunk, from 0. */
@@ -163,7 +163,12 @@ export function unprocessedResults(
   return new ChunkResults(Buffer.concat([...pieces, Buffer.from(made)]), range, 'unprocessed', EITHER);
 }
 
-const EITHER: readonly FoundStatus[] = ['failed', 'succeeded'];
+const EITHER: readonly FoundStatus[] = ['failed', 'succeeded', 'skipped'];
+
+/** By which status lines of a part are found: in a correction some may be skipped. */
+export function soughtIn({ sources }: { sources?: Sources }): readonly FoundStatus[] {
+  return sources?.skipped === undefined ? ['failed'] : ['failed', 'skipped'];
+}
 
 /** Whether the first line and the last are those of the records that they should be. */
 function isFrom(bytes: Buffer, firstRecord: number, lines: number): boolean {
