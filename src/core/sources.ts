@@ -21,7 +21,12 @@ export interface Sources {
   /** Of a correction: the places in the chunk, from 0, of records whose original has succeeded already. */
   skipped?: number[];
   /** Of a correction: the places of records whose `_record` names none, or one that an earlier row has. */
-  refused?: { place: number; code: 'record_unknown' | 'record_repeated' }[];
+  refused?: RefusedPlace[];
+}
+
+export interface RefusedPlace {
+  place: number;
+  code: 'record_unknown' | 'record_repeated';
 }
 
 const NUMBERS_OF_A_RUN = 4;

@@ -155,6 +155,12 @@ describe('a result file that was mended and sent back', () => {
     expect(batch.counts).toEqual({ total: 7, succeeded: 3, failed: 4, skipped: 0, unprocessed: 0 });
     expect(batch.failures.codes).toEqual({ record_unknown: 3, record_repeated: 1 });
     expect(await learners('t')).toEqual(['t1', 't3', 't5', 't6', 'tm2', 'tm4', 'tm7']);
+    // What was refused for its number is not taken for a record of its own by a retry.
+    const again = await sheaf.ended((await retryBatch(sheaf.engine, sheaf.caller, batch.id, {})).id);
+    expect(again).toMatchObject({
+      counts: { total: 4, failed: 4 },
+      failures: { codes: batch.failures.codes },
+    });
   });
 });
 

@@ -188,6 +188,24 @@ describe('one record in one retry', () => {
   });
 });
 
+describe('a retry that failed before it processed anything', () => {
+  it('is not resumed once an earlier one has gone on with the records', async () => {
+    const parent = await run(heldCsv(['bad', 'g2']));
+    const first = await retry(parent);
+    await sheaf.ended(first.id);
+    // The first of two retries failed half way, the second in copying; then the first went on to its end.
+    const second = await retried(parent, { dry_run: true });
+    await sheaf.sql`
+      update batches set status = 'failed', failed_from = 'copied', status_reason = '{"code": "stalled", "message": ""}'
+      where id = ${second.id}`;
+    await sheaf.sql`update batches set ended_at = now() where id = ${first.id}`;
+    expect((await sheaf.batch(second.id)).superseded).toBe(true);
+    await expect(
+      changeBatch(sheaf.engine, sheaf.caller, second.id, { status: 'resume' }),
+    ).rejects.toMatchObject({ code: 'not_resumable' });
+  });
+});
+
 describe('what cannot be retried', () => {
   it('is told', async () => {
     const parent = await run(heldCsv(['t1']));

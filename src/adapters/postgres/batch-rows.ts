@@ -86,7 +86,7 @@ const superseded = fragment<boolean>`(case when ${batches.status} <> 'failed' th
     select from batches o
     where (o.root_id = coalesce(${batches.rootId}, ${batches.id}) or o.id = ${batches.rootId})
       and o.id <> ${batches.id} and o.deleted_at is null and ((o.ended_at is null and o.status <> 'deleting')
-        or (o.created_at > ${batches.createdAt} and o.statuses @> '[{"status": "processing"}]'))) end)`.as(
+        or (o.ended_at > ${batches.createdAt} and o.statuses @> '[{"status": "processing"}]'))) end)`.as(
   'superseded',
 );
 

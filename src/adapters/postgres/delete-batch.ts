@@ -56,14 +56,16 @@ export async function requestDeletion(
  * results for the batch has lost its lease with that.
  */
 export async function startDeletion(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
-  // Before it is asked who reads it: a retry that is being made has the lock, too.
+  // Locked before it is asked who reads it: a retry that is being made has the lock, too.
   await tx`select from batches where id = ${batchId} for update`;
-  const started = await tx`
+  const [due] = await tx`
+    select from batches where id = ${batchId} and ${mayEnter(tx, 'delete_started')} and ${unread(tx)}`;
+  if (due === undefined) return [];
+  await loseRetry(tx, batchId);
+  await tx`
     update batches set ${enters(tx, 'delete_started')}, stage = 'remove', lease = null, lease_expires_at = null,
       attempts = 0, available_at = clock_timestamp()
-    where id = ${batchId} and ${mayEnter(tx, 'delete_started')} and ${unread(tx)}`;
-  if (started.count === 0) return [];
-  await loseRetry(tx, batchId);
+    where id = ${batchId}`;
   await releaseChunks(tx, batchId);
   return [{ stage: 'remove', batchId, tickets: 1 }];
 }

@@ -115,7 +115,7 @@ export async function supersededBy(tx: Transaction, batchId: string): Promise<st
     select o.id from batches b join batches o
       on (o.root_id = coalesce(b.root_id, b.id) or o.id = b.root_id) and o.id <> b.id and o.deleted_at is null
     where b.id = ${batchId} and ((o.ended_at is null and o.status <> 'deleting')
-      or (o.created_at > b.created_at and o.statuses @> '[{"status": "processing"}]'))
+      or (o.ended_at > b.created_at and o.statuses @> '[{"status": "processing"}]'))
     union all select retries_lost from batches where id = ${batchId} and retries_lost is not null
     limit 1`;
   return found?.id ?? null;
@@ -129,18 +129,23 @@ export function unread(sql: Sql | Transaction) {
       and (r.status in ('new', 'copying') or (r.status = 'copied' and r.conversion is not null)))`;
 }
 
-/** A batch of a lineage loses its results: what it has done is not known any more to whoever would retry an earlier one. */
+/**
+ * A batch of a lineage, which is still in its terminal status, loses its results: what it has done is not known any more
+ * to whoever would retry an earlier one, or resume one that was made before it ended.
+ */
 export async function loseRetry(tx: Transaction, batchId: string): Promise<void> {
   await tx`
     select from batches
     where id in (
       select b.id from batches lost join batches b on b.id = lost.root_id or b.root_id = lost.root_id
-      where lost.id = ${batchId} and b.created_at < lost.created_at) order by id desc for update`;
+      where lost.id = ${batchId} and b.created_at < lost.ended_at) order by id desc for update`;
   await tx`
     update batches set retries_lost = lost.id from batches lost
     where lost.id = ${batchId} and lost.root_id is not null and lost.statuses @> '[{"status": "processing"}]'
       and (lost.results_at is null or lost.succeeded + lost.failed > 0)
-      and (batches.id = lost.root_id or batches.root_id = lost.root_id) and batches.created_at < lost.created_at
+      and (batches.id = lost.root_id or batches.root_id = lost.root_id) and batches.id <> lost.id
+      and (batches.created_at < lost.created_at
+        or (batches.created_at < lost.ended_at and batches.status = 'failed'))
       and batches.deleted_at is null`;
 }
 

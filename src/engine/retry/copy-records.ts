@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { type FileFault, PermanentFault } from '../../core/errors.ts';
 import type { RetryRecords } from '../../core/lineage.ts';
-import { packSources, type Source } from '../../core/sources.ts';
+import { packSources, type RefusedPlace, type Source } from '../../core/sources.ts';
 import { ChunkCutter } from '../../formats/chunk-cutter.ts';
 import { LF } from '../../formats/line-ends.ts';
 import type { ChunkResults, RecordStatus } from '../../formats/results/chunk-results.ts';
@@ -88,13 +88,18 @@ function placesOf(
   return places.filter((place) => !states.hasSucceeded(sources[place]!));
 }
 
+interface Taken {
+  source: Source;
+  refused: RefusedPlace['code'] | undefined;
+}
+
 /** The input of a retry while it is written: cut and hashed on the way. */
 class RetryInput {
   readonly #cutter: ChunkCutter;
   readonly #hash = createHash('sha256');
   readonly #chunks: ChunkRange[] = [];
   /** Of the records that are not in a closed chunk yet. */
-  #open: Source[] = [];
+  #open: Taken[] = [];
   #bytes = 0;
 
   constructor(cutter: ChunkCutter, columns: number) {
@@ -114,10 +119,11 @@ class RetryInput {
 
   /** Takes records of a chunk. @returns their bytes, which follow what was taken before */
   take({ lines, chunk, sources }: SourceChunk, places: readonly number[], states: RecordStates): Buffer {
+    const refused = new Map(lines.range.sources?.refused?.map(({ place, code }) => [place, code]));
     for (const place of places) {
       const source = sources[place]!;
       const generation = generationAfter(chunk.results, place, source);
-      this.#open.push(states.next({ ...source, generation }));
+      this.#open.push({ source: states.next({ ...source, generation }), refused: refused.get(place) });
     }
     const { fault } = lines.range;
     const slices =
@@ -144,9 +150,14 @@ class RetryInput {
   /** Tells chunks that are closed whose records theirs are. */
   #name(): void {
     for (const chunk of this.#cutter.chunks.slice(this.#chunks.length)) {
-      const sources = packSources(this.#open.slice(0, chunk.records));
+      const taken = this.#open.slice(0, chunk.records);
       this.#open = this.#open.slice(chunk.records);
-      this.#chunks.push({ ...chunk, sources });
+      // A row that was refused for its number stays so: its record may have been done for another row.
+      const refused = taken.flatMap(({ refused: code }, place) =>
+        code === undefined ? [] : [{ place, code }],
+      );
+      const sources = packSources(taken.map(({ source }) => source));
+      this.#chunks.push({ ...chunk, sources: refused.length === 0 ? sources : { ...sources, refused } });
     }
   }
 

@@ -1,7 +1,7 @@
 import type { ChunkRange } from '../../core/chunk.ts';
 import { textAt } from '../../core/json-record.ts';
 import { RECORD_COLUMN } from '../../core/our-columns.ts';
-import { packSources, type Source, type Sources } from '../../core/sources.ts';
+import { packSources, type RefusedPlace, type Source, type Sources } from '../../core/sources.ts';
 import type { InputDescription } from '../../formats/description.ts';
 import { parseChunk, type Row } from '../../formats/parse-chunk.ts';
 import type { HeldLease } from '../lease-keeper.ts';
@@ -16,8 +16,6 @@ export interface CorrectChunks {
   work: Pick<WorkStore, 'retrySources' | 'chunkLines'>;
   settings: Pick<EngineSettings, 'cellBytes'>;
 }
-
-type Refused = NonNullable<Sources['refused']>;
 
 /**
  * Finds out of each record of a file that was sent back which one it corrects, by its `_record`: what has succeeded
@@ -64,7 +62,7 @@ function sourcesOf(
 ): Sources {
   const column = read.columns.findIndex(({ name }) => name === RECORD_COLUMN);
   const skipped: number[] = [];
-  const refused: Refused = [];
+  const refused: RefusedPlace[] = [];
   const sources = rows.map((row, place): Source => {
     const own = { batch, record: firstRecord + place, generation: 0 };
     const text = (row.cells?.[column] ?? (row.value && textAt(row, RECORD_COLUMN)) ?? '').trim();
