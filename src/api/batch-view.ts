@@ -31,6 +31,7 @@ export function batchView(row: BatchRow, now: number): Batch {
     resumable: isResumable(row, now),
     format: formatRequestOf(row.format),
     read: readView(row),
+    warnings: row.duplicateOf === null ? [] : [{ code: 'duplicate_file', batch: row.duplicateOf }],
     retry_of: row.retryOf,
     retries: row.retries,
     ...failuresView(row),
@@ -54,6 +55,7 @@ function optionsView(row: BatchOptions) {
   return {
     dry_run: row.dryRun,
     stop_after: row.stopAfter,
+    on_duplicate_file: row.onDuplicateFile,
     execution: row.execution,
     custom_id: row.customId,
     priority: row.priority,

@@ -143,6 +143,10 @@ export function statusAfter(event: BatchEvent): BatchStatus {
 
 export type OnInvalid = 'reject' | 'skip';
 
+/** What becomes of a batch of a file that an earlier batch of the operation was made of. */
+export const ON_DUPLICATE_FILE = ['allow', 'warn', 'refuse'] as const;
+export type OnDuplicateFile = (typeof ON_DUPLICATE_FILE)[number];
+
 /** `serial`: one chunk at a time, in the file's order. */
 export type Execution = 'parallel' | 'serial';
 

@@ -47,6 +47,7 @@ export const REQUEST_ERRORS = {
   upload_used: { kind: 'conflict', title: 'The upload was used up by an earlier batch' },
   upload_not_multipart: { kind: 'conflict', title: 'The upload was not made in parts' },
   upload_in_use: { kind: 'conflict', title: 'Another batch is about to copy this upload' },
+  duplicate_file: { kind: 'conflict', title: 'An earlier batch was made of the same file' },
   not_cancellable: { kind: 'conflict', title: 'The batch can no longer be cancelled' },
   not_retriable: { kind: 'conflict', title: 'There is nothing in the batch to be retried' },
   already_retried: { kind: 'conflict', title: 'Another batch retries these records' },
@@ -153,6 +154,8 @@ export const BATCH_REASONS = {
   records_invalid: 'Some records break the rules of the operation, so none was processed',
   upload_changed: 'The upload was overwritten after the batch was made',
   upload_gone: 'The upload was removed before it was copied',
+  duplicate_file:
+    'An earlier batch of the operation was made of the same file, and `on_duplicate_file` refuses that',
   input_changed: 'The private copy of the input is not what was hashed',
   input_gone: 'The private copy of the input is no longer there',
   object_too_large: 'A file is larger than the object store can hold',
@@ -170,6 +173,7 @@ export type BatchReasonCode = keyof typeof BATCH_REASONS;
 const FINAL_REASONS: readonly string[] = [
   'upload_changed',
   'upload_gone',
+  'duplicate_file',
   'input_changed',
   'input_gone',
 ] satisfies BatchReasonCode[];

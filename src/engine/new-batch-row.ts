@@ -18,6 +18,7 @@ export function newBatchRow(batch: NewBatch, created: CreatedBatch): BatchRow {
     retryOf: batch.retry === undefined ? null : { batch: batch.retry.of, records: batch.retry.records },
     retries: [],
     superseded: false,
+    duplicateOf: null,
     read: null,
     coerced: {},
     failures: NO_FAILURES,

@@ -8,7 +8,7 @@ import { type BatchRequest, checkRequest, optionsOf, type SubmitBatch, takeUploa
 import { wake } from './wake.ts';
 
 /** What may differ from the batch that is retried. */
-export type RetryRequest = Omit<BatchRequest, 'handler' | 'operation'> & {
+export type RetryRequest = Omit<BatchRequest, 'handler' | 'operation' | 'on_duplicate_file'> & {
   /** Which of its records; those that failed, if nothing is said. */
   records?: RetryRecords;
   /** The upload of a corrected file, in place of `records`. */

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Caller, isAllowed } from '../core/access.ts';
-import type { Execution, OnInvalid, ResultsFormat } from '../core/batch.ts';
+import type { Execution, OnDuplicateFile, OnInvalid, ResultsFormat } from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
 import { tokenOf } from '../core/json-pointer.ts';
@@ -35,6 +35,7 @@ export interface BatchRequest {
   settings?: Record<string, unknown>;
   dry_run?: boolean;
   stop_after?: StopAfterRequest | null;
+  on_duplicate_file?: OnDuplicateFile;
   execution?: Execution;
   /** The column whose value is repeated in the results. */
   custom_id?: string;
@@ -64,7 +65,7 @@ export interface SubmitBatch {
  * @returns the batch, which is committed in `new`
  * @param keep with which answer the request is kept, should it come again
  * @throws {RequestError} invalid_request, forbidden, handler_not_found, upload_missing, upload_used, upload_in_use,
- *   upload_expired, upload_invalidated, file_too_large, too_many_batches, storage_full
+ *   upload_expired, upload_invalidated, file_too_large, too_many_batches, storage_full, duplicate_file
  * @throws {KeyTaken} the same request took effect before
  */
 export async function submitBatch(
@@ -109,6 +110,7 @@ export function optionsOf(
     onInvalid: request.on_invalid ?? 'reject',
     dryRun: request.dry_run ?? false,
     stopAfter: request.stop_after ? stopAfterOf(request.stop_after) : null,
+    onDuplicateFile: request.on_duplicate_file ?? 'allow',
     execution: request.execution ?? 'parallel',
     customId: request.custom_id ?? null,
     priority: request.priority ?? 0,

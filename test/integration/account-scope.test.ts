@@ -102,6 +102,7 @@ function batchOf(uploadId: string): NewBatch {
     onInvalid: 'reject',
     dryRun: false,
     stopAfter: null,
+    onDuplicateFile: 'allow',
     execution: 'parallel',
     customId: null,
     priority: 0,

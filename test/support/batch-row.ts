@@ -20,6 +20,7 @@ export function batchRow({ createdAt = 0, ...given }: Partial<BatchRow>): BatchR
       onInvalid: 'reject',
       dryRun: false,
       stopAfter: null,
+      onDuplicateFile: 'allow',
       execution: 'parallel',
       customId: null,
       priority: 0,

@@ -80,6 +80,7 @@ export const claim: BatchClaim = {
   ...{ uploadId: 'u', uploadKey: 'u' },
   upload: { bytes: INPUT.length, etag: 'e' },
   retry: null,
+  onDuplicateFile: 'allow',
   read: csvDescription({ bom: false, columns: [{ name: 'id', field: 'id' }] }),
 };
 

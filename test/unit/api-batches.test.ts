@@ -52,6 +52,8 @@ test('a batch is created from an upload, and answered as it will be shown', asyn
     failed_from: null,
     resumable: false,
     format: {},
+    on_duplicate_file: 'allow',
+    warnings: [],
     retry_of: null,
     retries: [],
     read: null,

@@ -110,6 +110,7 @@ const REACHED: Record<Exclude<RequestErrorCode, OnRealParts>, [number, () => Ret
     async () => world.post(`/uploads/${await filledUpload(world)}/complete`, [{ number: 1, etag: 'e' }]),
   ],
   upload_in_use: [409, () => refuseWith('upload_in_use')],
+  duplicate_file: [409, () => refuseWith('duplicate_file')],
   not_retriable: [409, () => retryWith('not_retriable')],
   already_retried: [409, () => retryWith('already_retried')],
   not_cancellable: [

@@ -158,6 +158,7 @@ class World {
       total: stage === 'copy' || stage === 'convert' ? null : 2,
       statedHash: null,
       retry: null,
+      onDuplicateFile: 'allow',
       uploadId: 'u1',
       uploadKey: 'uploads/a1/u1',
       upload: { bytes: this.uploadBytes ?? this.objects.get('uploads/a1/u1')!.length, etag: '"e"' },

@@ -1,5 +1,12 @@
 import { and, desc, eq, sql as fragment, getTableColumns, inArray, isNull, type SQL } from 'drizzle-orm';
-import type { BatchStatus, Execution, OnInvalid, ResultsFormat, StatusReason } from '../../core/batch.ts';
+import type {
+  BatchStatus,
+  Execution,
+  OnDuplicateFile,
+  OnInvalid,
+  ResultsFormat,
+  StatusReason,
+} from '../../core/batch.ts';
 import type { FileFormat } from '../../core/file-format.ts';
 import type { RetryKind } from '../../core/lineage.ts';
 import type { FinalResult } from '../../core/result.ts';
@@ -146,6 +153,7 @@ export function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow 
     onInvalid: stored.onInvalid as OnInvalid,
     dryRun: stored.dryRun,
     stopAfter: stored.stopAfter as StopAfter | null,
+    onDuplicateFile: stored.onDuplicateFile as OnDuplicateFile,
     execution: stored.execution as Execution,
     customId: stored.customId,
     priority: stored.priority,
@@ -162,6 +170,7 @@ export function toRow({ page: stored, tally: sums, tried }: Selected): BatchRow 
     retryOf: retryOf(stored),
     retries: stored.retries,
     superseded: stored.superseded,
+    duplicateOf: stored.duplicateOf,
     counts: {
       total,
       succeeded,

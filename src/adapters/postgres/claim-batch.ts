@@ -96,6 +96,7 @@ export async function claimBatch(
       returning id as "batchId", account_id as "accountId", operation, operation_version as "operationVersion",
         status, mapping, custom_id as "customId", dry_run as "dryRun", status_reason is not null as rejected,
         results_formats as "resultsFormats", format, conversion, hash, stated_hash as "statedHash",
+        on_duplicate_file as "onDuplicateFile",
         input_key as "inputKey", read, chunk_count as "chunkCount", total, upload_id as "uploadId",
         upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts,
         retry_of as "retryOf", retry_records as "retryRecords"`;

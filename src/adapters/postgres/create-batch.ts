@@ -1,10 +1,12 @@
 import type { AccountLimits } from '../../core/account-limits.ts';
+import { RequestError } from '../../core/errors.ts';
 import { type CreatedBatch, newBatchRow } from '../../engine/new-batch-row.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
 import type { BatchRow, KeepAnswer, NewBatch } from '../../engine/ports/request-stores.ts';
 import { checkOpenBatches, checkRoom, lockAccount } from './account-quota.ts';
 import { writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { duplicateOf } from './duplicate-file.ts';
 import { underKey } from './idempotency-store.ts';
 import { checkRetry } from './lineage.ts';
 import { type Owned, ownedBy } from './owned-by.ts';
@@ -30,6 +32,7 @@ export async function createBatch(
       const account = await lockAccount(tx, actor, defaults);
       await checkOpenBatches(tx, account);
       if (!isCopy) await takeUpload(tx, own, batch);
+      await checkDuplicate(tx, actor.accountId, batch);
       await checkRoom(tx, account, batch.upload.bytes);
       const created = await insertBatch(tx, own, actor, batch, place?.rootId ?? null);
       const { operation, uploadId: handler, dryRun, retry } = batch;
@@ -44,6 +47,15 @@ export async function createBatch(
       return newBatchRow(batch, created);
     }),
   );
+}
+
+/** @throws {RequestError} duplicate_file: as far as that can be told before the file is read */
+async function checkDuplicate(tx: Transaction, accountId: string, batch: NewBatch): Promise<void> {
+  const { id: batchId, operation, statedHash: hash, onDuplicateFile } = batch;
+  if (onDuplicateFile !== 'refuse' || hash === undefined) return;
+  const earlier = await duplicateOf(tx, { batchId, accountId, operation, hash });
+  if (earlier === null) return;
+  throw new RequestError('duplicate_file', `batch ${earlier} was made of the same file`);
 }
 
 async function takeUpload(tx: Transaction, own: Owned, batch: NewBatch): Promise<void> {
@@ -63,11 +75,11 @@ async function insertBatch(
 ): Promise<CreatedBatch> {
   const [created] = await tx<CreatedBatch[]>`
     insert into batches (id, account_id, upload_id, user_name, principal, operation, operation_version, effects, settings, mapping,
-      on_invalid, dry_run, stop_after, execution, custom_id, priority, results_formats, expires_after, format,
+      on_invalid, dry_run, stop_after, on_duplicate_file, execution, custom_id, priority, results_formats, expires_after, format,
       metadata, stated_hash, upload_key, upload_etag, upload_bytes, stored_bytes, retry_of, root_id, retry_records, status, stage, statuses)
     values (${batch.id}, ${accountId}, ${batch.uploadId}, ${user}, ${tx.json({ ...principal })}, ${batch.operation},
       ${batch.operationVersion}, ${batch.effects}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)},
-      ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.execution},
+      ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.onDuplicateFile}, ${batch.execution},
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
       ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes},

@@ -10,6 +10,7 @@ import type {
 } from '../../engine/ports/work-store.ts';
 import { addFailures } from '../../engine/results/add-failures.ts';
 import type { Sql, Transaction } from './connect.ts';
+import { copiedBefore } from './duplicate-file.ts';
 import { failuresOf } from './failures.ts';
 import { transaction } from './transaction.ts';
 import { enters, mayEnter } from './transition.ts';
@@ -46,6 +47,8 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
         ${cut(tx, input)}
       where id = ${claim.batchId} and lease = ${claim.lease} and ${mayEnter(tx, 'copy_finished')}`;
     if (copied.count === 0) throw new LeaseLost(`batch ${claim.batchId}`);
+    const earlier = await copiedBefore(tx, claim, input.hash);
+    if (earlier !== null) await tx`update batches set duplicate_of = ${earlier} where id = ${claim.batchId}`;
     // A dry run leaves the upload for the batch that it was a trial of, and most retries read none.
     if (!claim.dryRun && (claim.retry === null || claim.retry.records === 'corrected')) {
       await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;

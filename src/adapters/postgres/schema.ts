@@ -107,6 +107,10 @@ export const batches = pgTable(
     dryRun: boolean('dry_run').notNull().default(false),
     /** `{failures}` or `{share, min_records}`; null: no number of failures ends the batch. */
     stopAfter: jsonb('stop_after'),
+    /** Of a file that an earlier batch was made of: `allow`, `warn`, `refuse`. */
+    onDuplicateFile: text('on_duplicate_file').notNull().default('allow'),
+    /** That batch, where it is to be told. */
+    duplicateOf: uuid('duplicate_of'),
     /** `parallel`, or `serial`: one chunk at a time, in the file's order. */
     execution: text('execution').notNull().default('parallel'),
     /** The column whose value is repeated in the results. */
@@ -186,6 +190,10 @@ export const batches = pgTable(
   (table) => [
     index('batches_account').on(table.accountId, table.id.desc()).where(sql`${table.deletedAt} is null`),
     index('batches_upload').on(table.uploadId),
+    index('batches_hash').on(table.accountId, table.hash).where(sql`${table.hash} is not null`),
+    index('batches_stated_hash')
+      .on(table.accountId, table.statedHash)
+      .where(sql`${table.statedHash} is not null and ${table.hash} is null`),
     index('batches_retries').on(table.retryOf).where(sql`${table.retryOf} is not null`),
     index('batches_lineage').on(table.rootId).where(sql`${table.rootId} is not null`),
     index('batches_open')

@@ -31,6 +31,7 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
           'upload_in_use',
           'upload_expired',
           'upload_invalidated',
+          'duplicate_file',
           'file_too_large',
           'storage_full',
           'too_many_batches',

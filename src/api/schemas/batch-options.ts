@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { RESULTS_FORMATS, type ResultsFormat } from '../../core/batch.ts';
+import { ON_DUPLICATE_FILE, RESULTS_FORMATS, type ResultsFormat } from '../../core/batch.ts';
 import { LEAST_RECORDS_OF_A_SHARE, type StopAfter } from '../../core/stop-after.ts';
 import type { StopAfterRequest } from '../../engine/stop-after.ts';
 import { dictionary, nullable } from './component.ts';
@@ -44,6 +44,10 @@ export const batchOptions = {
   dry_run: Type.Boolean({
     description:
       'True: every record is checked and none is processed. The upload is not used up, and can make another batch.',
+  }),
+  on_duplicate_file: Type.Enum(ON_DUPLICATE_FILE, {
+    description:
+      'What to do when an earlier batch of the account and the operation was made of a file with the same SHA-256: `allow` (the default), `warn` (`warnings` of the batch names that one, once the file is read), or `refuse`: 409 `duplicate_file` where the hash is stated; otherwise the batch ends in `failed` with that code when the file is read, and nothing is processed. Dry runs, retries, deleted batches and those that never had their copy do not count.',
   }),
   execution: Type.Enum(['parallel', 'serial'], {
     description:

@@ -46,6 +46,7 @@ export const BatchRequestSchema = component(
           'The batch ends in `failed` (`failure_limit`) when so many records have failed, and can be resumed with a higher limit. It may overshoot by the chunks that run. Null, or left out: no number of failures ends it.',
         ),
       ),
+      on_duplicate_file: Type.Optional(batchOptions.on_duplicate_file),
       execution: Type.Optional(batchOptions.execution),
       custom_id: Type.Optional(batchOptions.custom_id),
       priority: Type.Optional(batchOptions.priority),

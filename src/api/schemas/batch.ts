@@ -99,6 +99,7 @@ export const BatchSchema = component(
       settings: dictionary({ description: 'Of the operation, with its defaults filled in.' }),
       dry_run: batchOptions.dry_run,
       stop_after: stopAfter,
+      on_duplicate_file: batchOptions.on_duplicate_file,
       execution: batchOptions.execution,
       custom_id: nullable(batchOptions.custom_id),
       priority: batchOptions.priority,
@@ -111,6 +112,13 @@ export const BatchSchema = component(
       }),
       format: reference(FileFormatSchema),
       read: nullable(ReadSchema),
+      warnings: Type.Array(
+        Type.Object({
+          code: Type.Enum(['duplicate_file'], { description: 'What is to be looked at.' }),
+          batch: uuid('The earlier batch that was made of the same file.'),
+        }),
+        { description: 'What the client asked to be warned of.' },
+      ),
       retry_of: nullable(
         Type.Object(
           {

@@ -3,6 +3,7 @@ import type {
   BatchStatus,
   Counts,
   Execution,
+  OnDuplicateFile,
   OnInvalid,
   ResultsFormat,
   StatusReason,
@@ -78,6 +79,7 @@ export interface BatchOptions {
   onInvalid: OnInvalid;
   dryRun: boolean;
   stopAfter: StopAfter | null;
+  onDuplicateFile: OnDuplicateFile;
   execution: Execution;
   /** The column whose value is repeated in the results. */
   customId: string | null;
@@ -125,6 +127,8 @@ export interface BatchRow extends BatchOptions {
   retries: { batch: string; status: BatchStatus }[];
   /** Whether a retry has taken over what it could go on with. */
   superseded: boolean;
+  /** The earlier batch of the same file, where that is to be told. */
+  duplicateOf: string | null;
   read: InputDescription | null;
   /** By column; nothing until every record is checked, and in lists. */
   coerced: CoercionCounts;
@@ -207,7 +211,7 @@ export interface BatchChange {
 export interface BatchStore {
   /**
    * Writes the batch in `new`, and answers it so.
-   * @throws {RequestError} too_many_batches, storage_full, upload_used, upload_in_use, upload_expired, upload_invalidated;
+   * @throws {RequestError} duplicate_file, too_many_batches, storage_full, upload_used, upload_in_use, upload_expired, upload_invalidated;
    *   of a retry batch_not_found, not_retriable, already_retried, results_not_ready, results_expired
    * @throws {KeyTaken}
    */

@@ -1,6 +1,13 @@
 import type { Principal } from '../../core/access.ts';
 import type { AccountLimitSettings } from '../../core/account-limits.ts';
-import type { BatchStatus, Counts, OnInvalid, ResultsFormat, Stage } from '../../core/batch.ts';
+import type {
+  BatchStatus,
+  Counts,
+  OnDuplicateFile,
+  OnInvalid,
+  ResultsFormat,
+  Stage,
+} from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { FileFormat } from '../../core/file-format.ts';
@@ -62,6 +69,7 @@ export interface BatchClaim {
   /** `null` while the records are not counted. */
   total: number | null;
   statedHash: string | null;
+  onDuplicateFile: OnDuplicateFile;
   uploadId: string;
   uploadKey: string;
   upload: ObjectHead;
@@ -244,6 +252,7 @@ export interface WorkStore {
    */
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
+  /** @throws {PermanentFault} duplicate_file */
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
   /** @throws {PermanentFault} input_gone: the parent, or what a later retry has done, is not there any more */
   retrySources(claim: BatchClaim): Promise<RetrySources>;
