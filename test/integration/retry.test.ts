@@ -1,3 +1,4 @@
+import ExcelJS from 'exceljs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { changeBatch } from '../../src/engine/change-batch.ts';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
@@ -86,7 +87,7 @@ describe('the records that failed', () => {
     ]);
   });
 
-  it('of NDJSON, of a workbook and of a file without a last line end come as they were', async () => {
+  it('of NDJSON and of a file without a last line end come as they were', async () => {
     const lines = ['{"id":"n1"}', '{"id":"bad", "more": 1.50}', '{"id":"bad"}'];
     const batch = await retried(await run(lines.join('\n')));
     expect(await input(batch)).toBe('{"id":"bad", "more": 1.50}\n{"id":"bad"}\n');
@@ -94,6 +95,27 @@ describe('the records that failed', () => {
       [1, 2, 'failed'],
       [2, 3, 'failed'],
     ]);
+  });
+
+  it('of a workbook come with the cells that they had', async () => {
+    const book = new ExcelJS.Workbook();
+    const rows = [
+      ['id', 'n'],
+      ['bad', 1.5],
+      ['wb2', 2],
+      ['bad', new Date('2026-01-02T00:00:00Z')],
+    ];
+    book.addWorksheet('Rows').addRows(rows);
+    const file = Buffer.from(await book.xlsx.writeBuffer());
+    const parent = await sheaf.run(file, { operation: 'hold', results_format: ['csv', 'ndjson'] });
+    const batch = await retried(parent);
+    expect(batch).toMatchObject({ read: { format: 'xlsx', sheet: 'Rows' }, counts: { total: 2, failed: 2 } });
+    const table = async (of: BatchRow) => {
+      const { key } = of.results!.find(({ kind, format }) => kind === 'failed' && format === 'csv')!;
+      const [, ...lines] = (await sheaf.object(key)).toString().trimEnd().split('\n');
+      return lines.map((line) => line.split(',').slice(0, 2));
+    };
+    expect(await table(batch)).toEqual(await table(parent));
   });
 
   it('may be read with another mapping', async () => {
@@ -158,6 +180,13 @@ describe('one record in one retry', () => {
       counts: { total: 1, failed: 1 },
     });
     expect(await learners('o')).toEqual(['o1', 'o3']);
+    const once = await run('id,other\nbad,o4\n');
+    await retried(once, { mapping: { other: 'id' } });
+    expect(await retried(once)).toMatchObject({
+      status: 'validation_failed',
+      statusReason: { code: 'file_no_records' },
+      counts: { total: 0 },
+    });
   });
 
   it('lets failed and unprocessed ones be retried side by side', async () => {
