@@ -159,6 +159,8 @@ export const batches = pgTable(
     lease: uuid('lease'),
     leaseExpiresAt: moment('lease_expires_at'),
     attempts: integer('attempts').notNull().default(0),
+    /** How often the step's worker was gone before it had ended: such a step runs in a process of its own. */
+    crashes: integer('crashes').notNull().default(0),
     availableAt: moment('available_at').notNull().defaultNow(),
     /** How far the leased step is, in bytes (copy, convert) or records (write_results). */
     progressDone: count('progress_done').notNull().default(0),
@@ -172,6 +174,8 @@ export const batches = pgTable(
     expiresAt: moment('expires_at'),
     /** When its objects were removed because they expired. */
     expiredAt: moment('expired_at'),
+    /** When what crashed workers had left of it in the object store was removed, after its end. */
+    tidiedAt: moment('tidied_at'),
     /** When somebody asked for it to be deleted, which may have to wait for its end. */
     deleteRequestedAt: moment('delete_requested_at'),
     /** The batch whose records it takes up again; that may be gone by now. */
@@ -218,6 +222,11 @@ export const batches = pgTable(
       .on(table.status, table.createdAt)
       .where(sql`${table.status} in ('copied', 'validating', 'processing', 'processed')`),
     index('batches_to_expire').on(table.expiresAt).where(sql`${table.expiredAt} is null`),
+    index('batches_to_tidy')
+      .on(table.resultsAt)
+      .where(
+        sql`${table.tidiedAt} is null and ${table.resultsAt} is not null and ${table.expiredAt} is null`,
+      ),
     index('batches_to_delete').on(table.deleteRequestedAt).where(sql`${table.deleteRequestedAt} is not null`),
   ],
 );
@@ -249,6 +258,12 @@ export const chunks = pgTable(
     leasePid: integer('lease_pid'),
     leasePidStarted: moment('lease_pid_started'),
     attempts: integer('attempts').notNull().default(0),
+    /** How often its worker was gone before it was settled, in this phase: such a chunk runs in a process of its own. */
+    crashes: integer('crashes').notNull().default(0),
+    /** Of such a chunk: the runs of its records that are still to be tried alone. */
+    probes: jsonb('probes'),
+    /** Numbers of its records that crashed their process alone, as often as they may: they fail, in both phases. */
+    crashed: jsonb('crashed'),
     availableAt: moment('available_at').notNull().defaultNow(),
     invalid: integer('invalid').notNull().default(0),
     fileFault: jsonb('file_fault'),
