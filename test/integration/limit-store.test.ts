@@ -231,6 +231,16 @@ describe('slots', () => {
     });
     expect((await elsewhere.look(['t'])).get('t')).toMatchObject({ wanted: true });
   });
+
+  it('are given back as many as are said, also where nobody held any when the table was last looked at', async () => {
+    const holder = uuidv4();
+    await store.takeSlots('t', holder, { of: 20, most: 20 });
+    await store.giveSlots(holder);
+    await sql`analyze limit_slots`;
+    await store.takeSlots('t', holder, { of: 20, most: 20 });
+    await store.giveSlots(holder, 3);
+    expect(await store.keepSlots(holder)).toBe(17);
+  });
 });
 
 describe('a circuit', () => {

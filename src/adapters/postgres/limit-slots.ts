@@ -59,11 +59,17 @@ export async function keepSlots(sql: Sql, leaseSeconds: number, holder: string):
   return kept.count;
 }
 
+/**
+ * Which ones are given is found out once, in a `with`. A subquery in the condition may be run anew for each row, as
+ * PostgreSQL plans it where it knows of few holders, and would choose others each time: calls would be out in slots
+ * that somebody else has.
+ */
 export async function giveSlots(sql: Sql, holder: string, slots?: number): Promise<void> {
   await sql`
-    update limit_slots set holder = null, expires_at = clock_timestamp()
-    where holder = ${holder} and (target, slot) in (
-      select target, slot from limit_slots where holder = ${holder} limit ${slots ?? null} for update)`;
+    with given as materialized (
+      select target, slot from limit_slots where holder = ${holder} limit ${slots ?? null} for update)
+    update limit_slots s set holder = null, expires_at = clock_timestamp()
+    from given g where s.target = g.target and s.slot = g.slot`;
 }
 
 /** Slots that nobody has held for long. The next one to call the target makes them anew. */
