@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { RequestError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 import { shortened } from '../core/result.ts';
 import type { KnownPrincipal } from './ports/access-stores.ts';
 import type { Actor } from './ports/actor.ts';
@@ -12,6 +13,7 @@ export interface PasswordAttempts {
   throttle: Pick<SignInThrottle, 'attempt' | 'succeeded' | 'takenBack'>;
   passwords: Pick<Passwords, 'verify'>;
   audit: AuditLog;
+  log: Log;
 }
 
 /** Where a request comes from. */
@@ -34,7 +36,7 @@ type Known = Pick<KnownPrincipal, 'accountId' | 'user' | 'principal'> & { passwo
  * @throws {RequestError} sign_in_locked; unavailable: too many passwords are being looked at
  */
 export async function tryPassword<Who extends Known>(
-  { throttle, passwords, audit }: PasswordAttempts,
+  { throttle, passwords, audit, log }: PasswordAttempts,
   claimed: Claimed,
   password: string,
   find: () => Promise<Who | null>,
@@ -46,7 +48,9 @@ export async function tryPassword<Who extends Known>(
   const { who, right } = await lookAt(passwords, password, find, addressKey(from.ip)).catch(
     async (error: unknown) => {
       // Or whoever keeps us busy would lock out all who try meanwhile.
-      await throttle.takenBack(keys).catch(() => undefined);
+      await throttle.takenBack(keys).catch((fault: unknown) => {
+        log.warn({ err: fault }, 'an attempt to sign in that was not looked at counts as failed');
+      });
       throw error;
     },
   );

@@ -35,6 +35,6 @@ export async function withinTime<T>(
 }
 
 /** Whether a call threw just because it was told to stop: what listens to a signal throws its reason, or names it as the cause. */
-function tellsOfStop(error: unknown, { reason }: AbortSignal): boolean {
+export function tellsOfStop(error: unknown, { reason }: AbortSignal): boolean {
   return error === reason || (error instanceof Error && error.cause === reason);
 }

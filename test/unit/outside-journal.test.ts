@@ -50,6 +50,14 @@ describe('the writer of a journal', () => {
     expect(statements).toEqual(['start 1,2', 'note 3,4', 'start 5']);
   });
 
+  test('writes what is noted in the moment in which it ends', async () => {
+    const { statements, writer } = session();
+    await writer.start([entry(1, 'started')]);
+    writer.note([entry(1, 'waiting')]);
+    await writer.drained();
+    expect(statements).toEqual(['start 1', 'note 1']);
+  });
+
   test('writes outcomes again that a lost connection has kept from being noted', async () => {
     let left = 2;
     const { statements, writer } = session(async () => {

@@ -77,6 +77,12 @@ describe('a password', () => {
       audit: {
         note: async (_: unknown, { action }: { action: string }) => void did.push(`note ${action}`),
       },
+      log: {
+        debug: () => undefined,
+        info: () => undefined,
+        warn: (fields: { err?: unknown }) => void did.push(`warn of ${fields.err}`),
+        error: () => undefined,
+      },
     };
   }
 
@@ -102,8 +108,9 @@ describe('a password', () => {
     expect(busy.did).toEqual(['count', 'take back']);
     const away = engine();
     const find = () => Promise.reject(new Error('no database'));
-    away.throttle.takenBack = find;
+    away.throttle.takenBack = () => Promise.reject(new Error('still none'));
     await expect(tryPassword(away, claimed, 'x', find, from)).rejects.toThrow('no database');
+    expect(away.did).toEqual(['count', 'warn of Error: still none']);
   });
 
   test('is not looked at while it is locked, and not noted', async () => {

@@ -48,7 +48,10 @@ export async function redisRequestRates(
   redis.defineCommand('takeRequest', { numberOfKeys: 1, lua: TAKE_REQUEST });
   // Whoever counts is told of each request that fails; here it is only that nobody listens who would end the process.
   redis.on('error', (error) => log.debug({ err: error }, 'trouble with the Redis that counts requests'));
-  await Promise.race([redis.connect().catch(() => undefined), sleep(CONNECT_MS, undefined, { ref: false })]);
+  const connected = redis
+    .connect()
+    .catch((error: unknown) => log.debug({ err: error }, 'the Redis that counts requests is not there yet'));
+  await Promise.race([connected, sleep(CONNECT_MS, undefined, { ref: false })]);
 
   return {
     async take(key, { records, seconds, lockSeconds = 0 }) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LeaseLost } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { OperationContext, OutsideOperation } from '../../core/operation.ts';
 import type { RecordResult } from '../../core/result.ts';
@@ -6,6 +7,7 @@ import type { Pass } from '../gate.ts';
 import type { HeldLease } from '../lease-keeper.ts';
 import type { JournalEntry } from '../ports/chunk-outcome.ts';
 import { afterTry } from '../tries.ts';
+import { tellsOfStop } from '../within-time.ts';
 import { callOperation } from './call-operation.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import type { Pending, PendingRecords } from './pending-records.ts';
@@ -116,6 +118,7 @@ export class OutsideCalls {
   #begin(group: readonly Pending[]): void {
     const call = this.#call(group)
       .catch((error: unknown) => {
+        this.#logBeside(error, 'another call failed after the one for which the calls end');
         this.#fault ??= { error };
       })
       .finally(() => {
@@ -170,7 +173,10 @@ export class OutsideCalls {
     });
     lease.alive();
     // Nobody waited for it any longer: what the journal has, that it was started, is all that is known.
-    if (this.#abandoned.signal.aborted) return {};
+    if (this.#abandoned.signal.aborted) {
+      this.#logBeside(outcome.thrown, 'a call failed after it was given up');
+      return {};
+    }
     this.#note(tries, outcome.results);
     if (outcome.thrown === undefined) return saidOfTarget(outcome.results);
     const numbers = records.map(({ number }) => number);
@@ -200,7 +206,21 @@ export class OutsideCalls {
     this.#fault ??= { error: reason };
     await atMost(GRACE_MS, Promise.all(this.#out));
     this.#abandoned.abort(reason);
-    await atMost(GRACE_MS, this.#of.writer.drained());
+    const drained = this.#of.writer.drained().catch((error: unknown) => {
+      this.#logBeside(error, 'the outcomes of calls could not be noted');
+    });
+    await atMost(GRACE_MS, drained);
+  }
+
+  /** What comes on top of the fault that is thrown is told here, but what only follows from it. */
+  #logBeside(error: unknown, message: string): void {
+    const { lease, log, about } = this.#of;
+    const ends = [lease.signal, this.#abandoned.signal].some(
+      (signal) => signal.aborted && tellsOfStop(error, signal),
+    );
+    const follows = ends || error instanceof LeaseLost || error === this.#fault?.error;
+    if (error === undefined || this.#fault === null || follows) return;
+    log.warn({ ...about, err: error }, message);
   }
 }
 
@@ -230,10 +250,11 @@ function bounded(said: number): number {
   return Number.isNaN(seconds) ? 0 : Math.min(Math.max(0, seconds), LONGEST_DUE_SECONDS);
 }
 
-/** Waits for work that tells its own errors elsewhere, or is given up: here only its end counts. */
+/** Waits for work that tells its own errors: here only its end counts, or that of the time. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
+  // Rejects only when it is not waited for any more.
   const waited = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), waited]);
+  await Promise.race([work, waited]);
   over.abort();
 }

@@ -70,6 +70,8 @@ export class JournalWriter {
   #write(): void {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;
+      // What came between the last look and here found a writer that had ended.
+      if (this.#outcomes.length > 0 || this.#starts.length > 0) this.#write();
     });
   }
 
