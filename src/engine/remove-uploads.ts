@@ -1,5 +1,5 @@
-import { RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { eachUpload } from './each-upload.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { RemovableUpload } from './ports/request-stores.ts';
 import type { UploadSweep } from './ports/sweep-stores.ts';
@@ -10,37 +10,18 @@ export interface RemoveUploads {
   log: Log;
 }
 
-/** In one sweep; the next one goes on. */
-const MOST_AT_ONCE = 100;
-
-/** A store that neither answers nor refuses must not keep the sweep from its other steps. */
-const MOST_MS = 10_000;
-
 /**
  * Removes what was uploaded and is not needed any more: expired, taken back, or copied by a batch. The object goes before
  * the row says so, so a worker that dies in between leaves only work that is done once more.
  * @returns how many were removed
  */
 export async function removeUploads(engine: RemoveUploads): Promise<number> {
-  const due = await engine.uploads.toRemove(MOST_AT_ONCE);
-  const signal = AbortSignal.timeout(MOST_MS);
-  let removed = 0;
-  for (const upload of due) {
-    if (signal.aborted) break;
-    try {
-      await removeUpload(engine, upload, signal);
-      removed += 1;
-    } catch (error) {
-      if (signal.aborted) break;
-      // A store that is away is away for all of them; what is wrong with one is not to keep the others.
-      if (error instanceof RetryableFault) throw error;
-      engine.log.error(
-        { err: error, upload: upload.id },
-        'an upload could not be removed; the next sweep tries again',
-      );
-    }
-  }
-  return removed;
+  const { uploads, log } = engine;
+  return await eachUpload(
+    (most) => uploads.toRemove(most),
+    (upload, signal) => removeUpload(engine, upload, signal),
+    { log, step: 'removed' },
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import { newRefreshToken } from './refresh-token.ts';
 export interface SignIn extends PasswordAttempts {
   principals: Pick<PrincipalStore, 'ofName'>;
   passwords: Passwords;
-  passwordHashes: Pick<PasswordStore, 'renew'>;
+  passwordHashes: Pick<PasswordStore, 'hashOf' | 'renew'>;
   sessions: Pick<SessionStore, 'begin'>;
   tokens: Pick<Tokens, 'issue'>;
 }
@@ -45,6 +45,7 @@ export async function signIn(
   if (known === null) throw failed();
   if (known.suspended) throw accountSuspended();
   const passwordHash = await upToDate(engine, known, password, addressKey(ip));
+  if (passwordHash === null) throw failed();
   const refresh = newRefreshToken();
   const { accountId, principal } = known;
   const session = { id: uuidv7(), userId: idOf(known), accountId, passwordHash, userAgent };
@@ -64,18 +65,23 @@ function idOf({ principal }: KnownUser): string {
   return principal.id;
 }
 
-/** Only now is the password known, so only now can it be hashed as it would be today. */
+/**
+ * Only now is the password known, so only now can it be hashed as it would be today.
+ * @returns `null`: it is not the user's any more
+ */
 async function upToDate(
   { passwords, passwordHashes }: SignIn,
   known: KnownUser,
   password: string,
   whose: string,
-): Promise<string> {
+): Promise<string | null> {
   const { passwordHash: was } = known;
   if (!passwords.isOutdated(was)) return was;
   const now = await passwords.hash(password, whose);
-  await passwordHashes.renew(idOf(known), { was, now });
-  return now;
+  if (await passwordHashes.renew(idOf(known), { was, now })) return now;
+  // Another sign-in was quicker, or somebody has changed it: the hash that is there tells which.
+  const stored = await passwordHashes.hashOf(known.accountId, idOf(known));
+  return stored !== null && (await passwords.verify(password, stored, whose)) ? stored : null;
 }
 
 /** One text for all that may be wrong: which it is would tell what there is. */

@@ -1,28 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import {
   type AccessApi,
   type Answer,
   allow,
   audited,
+  codesOf,
   deny,
   heldBack,
-  openAccessApi,
+  useAccessApi,
   waiting,
 } from '../support/access/access-api.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 
 let sheaf: TestSheaf;
 let api: AccessApi;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openAccessApi(sheaf);
-});
-afterAll(async () => {
-  await api.close();
-  await sheaf.close();
-});
+useAccessApi((opened) => ({ sheaf, api } = opened));
 
 const newName = () => `program ${randomUUID()}`;
 
@@ -34,9 +28,6 @@ async function addKey(role = 'viewer', more: object = {}) {
 
 const withKey = (key: string, url = '/batches') =>
   api.app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${key}` } });
-
-const codesOf = (answer: Answer) =>
-  (answer.json().errors ?? []).map(({ pointer, code }: Record<string, string>) => `${pointer} ${code}`);
 
 const forbidden = (answer: Answer) =>
   expect([answer.statusCode, answer.json().code], answer.body).toEqual([403, 'forbidden']);

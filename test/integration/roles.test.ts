@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { BUILT_IN_ROLES } from '../../src/core/roles.ts';
 import {
   type AccessApi,
   type Answer,
   allow,
   audited,
+  codesOf,
   deny,
   heldBack,
   openAccessApi,
+  useAccessApi,
   waiting,
 } from '../support/access/access-api.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
@@ -18,14 +20,7 @@ const PASSWORD = 'a password of no account';
 let sheaf: TestSheaf;
 let api: AccessApi;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openAccessApi(sheaf);
-});
-afterAll(async () => {
-  await api.close();
-  await sheaf.close();
-});
+useAccessApi((opened) => ({ sheaf, api } = opened));
 
 const newName = () => `role-${randomUUID()}`;
 
@@ -38,9 +33,6 @@ async function addRole(...statements: object[]): Promise<string> {
 
 const addUser = (role: string) =>
   api.admin.post('/users', { username: randomUUID(), password: PASSWORD, role });
-
-const codesOf = (answer: Answer) =>
-  (answer.json().errors ?? []).map(({ pointer, code }: Record<string, string>) => `${pointer} ${code}`);
 
 const forbidden = (answer: Answer): string => {
   expect([answer.statusCode, answer.json().code], answer.body).toEqual([403, 'forbidden']);

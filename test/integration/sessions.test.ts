@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { describe, expect, test } from 'vitest';
+import type { TestSheaf } from '../support/sheaf.ts';
 import {
   addKey,
   addNamedAccount,
   addUser,
   audited,
   countedPasswords,
-  openSignInApi,
   PASSWORD,
   type SignInApi,
+  useSignIn,
 } from '../support/sign-in.ts';
 
 /** Sessions, keys and what they may do: whatever is taken away counts for the next request, in every process. */
@@ -21,15 +21,10 @@ let other: SignInApi;
 const passwords = countedPasswords();
 const ADMIN_KEY = 'an-admin-key-of-the-settings';
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openSignInApi(sheaf, { passwords, adminKey: ADMIN_KEY });
-  other = await openSignInApi(sheaf, { passwords });
-});
-afterAll(async () => {
-  await api.app.close();
-  await other.app.close();
-  await sheaf.close();
+useSignIn(async (opened, open) => {
+  sheaf = opened;
+  api = await open({ passwords, adminKey: ADMIN_KEY });
+  other = await open({ passwords });
 });
 
 const newUser = (user: Parameters<typeof addUser>[1] = {}) => addUser(sheaf, { passwords, ...user });

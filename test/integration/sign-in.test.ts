@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { scryptPasswords } from '../../src/adapters/password/scrypt-passwords.ts';
 import { RequestError } from '../../src/core/errors.ts';
 import { signIn } from '../../src/engine/sign-in.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 import {
   addNamedAccount,
   addUser,
@@ -11,6 +11,7 @@ import {
   openSignInApi,
   PASSWORD,
   type SignInApi,
+  useSignIn,
 } from '../support/sign-in.ts';
 
 /** Names and passwords: who gets in, what is told to whoever does not, and how often they may try. */
@@ -19,13 +20,9 @@ let sheaf: TestSheaf;
 let api: SignInApi;
 const passwords = countedPasswords();
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openSignInApi(sheaf, { passwords });
-});
-afterAll(async () => {
-  await api.app.close();
-  await sheaf.close();
+useSignIn(async (opened, open) => {
+  sheaf = opened;
+  api = await open({ passwords });
 });
 
 let addresses = 0;
@@ -94,6 +91,28 @@ describe('the right password', () => {
     await real.tokensOf({ account: 'default', name });
     expect(await hash()).toBe(kept);
     await real.app.close();
+  });
+
+  test.each([
+    ['the same', PASSWORD, 200],
+    ['another', 'another password', 401],
+  ])('is hashed anew while %s one is put in its place', async (_, password, status) => {
+    const { id, name } = await newUser({ passwords: scryptPasswords({ cost: { ln: 4, r: 1, p: 1 } }) });
+    const today = scryptPasswords({ cost: { ln: 5, r: 1, p: 1 } });
+    let meanwhile = 0;
+    const late: typeof today = {
+      ...today,
+      hash: async (...given) => {
+        meanwhile += 1;
+        await sheaf.sql`update users set password_hash = ${await today.hash(password)} where id = ${id}`;
+        return await today.hash(...given);
+      },
+    };
+    const api = await openSignInApi(sheaf, { passwords: late });
+    const answer = await api.post('/auth/token', { username: name, password: PASSWORD });
+    expect(answer.statusCode).toBe(status);
+    expect(meanwhile).toBe(1);
+    await api.app.close();
   });
 
   test('is not right any more when it is changed, or the user disabled, while it is looked at', async () => {
@@ -293,6 +312,13 @@ describe('too many attempts', () => {
     expect((await attempt({ username: 'nobody-99', password: 'wrong' }, from(1000))).statusCode).toBe(401);
     expect((await attempt({ username: name, password: PASSWORD }, from(1001))).statusCode).toBe(429);
     expect((await attempt({ username: name, password: PASSWORD }, '2001:db8:2::1')).statusCode).toBe(200);
+
+    await sheaf.sql`update sign_in_failures set locked_until = null where failures >= 100`;
+    for (let n = 0; n < 3; n += 1) {
+      expect((await attempt({ username: name, password: PASSWORD }, from(n + 1002))).statusCode).toBe(200);
+    }
+    expect((await attempt({ username: 'nobody-100', password: 'wrong' }, from(1010))).statusCode).toBe(401);
+    expect((await attempt({ username: name, password: PASSWORD }, from(1011))).statusCode).toBe(429);
   });
 
   test('ten thousand wrong passwords: a handful is looked at, and noted', async () => {

@@ -1,18 +1,12 @@
 import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { jwtTokens } from '../../src/adapters/jwt/tokens.ts';
 import { postgresSigningKeys, retireSigningKeys } from '../../src/adapters/postgres/signing-keys.ts';
 import type { SigningKeyStore } from '../../src/engine/ports/tokens.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import {
-  addNamedAccount,
-  addUser,
-  countedPasswords,
-  openSignInApi,
-  type SignInApi,
-} from '../support/sign-in.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
+import { addNamedAccount, addUser, countedPasswords, type SignInApi, useSignIn } from '../support/sign-in.ts';
 
 /** Tokens that are not ours, or not any more: each is tried on the API, beside one that differs only in being right. */
 
@@ -27,9 +21,9 @@ let secret: Buffer;
 let header: { alg: string; typ: string; kid: string };
 let claims: { iss: string; sub: string; acc: string; sid: string; iat: number; exp: number };
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openSignInApi(sheaf, { passwords });
+useSignIn(async (opened, open) => {
+  sheaf = opened;
+  api = await open({ passwords });
   const person = await addUser(sheaf, { passwords });
   token = (await api.tokensOf(person)).token;
   header = decoded(token, 0);
@@ -37,10 +31,6 @@ beforeAll(async () => {
   kid = header.kid;
   const [row] = await sheaf.sql<{ secret: Buffer }[]>`select secret from signing_keys where id = ${kid}`;
   secret = row!.secret;
-});
-afterAll(async () => {
-  await api.app.close();
-  await sheaf.close();
 });
 
 function decoded(jwt: string, part: number) {

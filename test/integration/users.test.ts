@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import {
   type AccessApi,
   type Answer,
   allow,
   audited,
+  codesOf,
   deny,
   heldBack,
-  openAccessApi,
+  useAccessApi,
   waiting,
 } from '../support/access/access-api.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 
 const PASSWORD = 'a password of no account';
 const NO_SUCH_USER = '0199f3a2-64be-7a11-b0a3-0d5a2f7c1e94';
@@ -18,14 +19,7 @@ const NO_SUCH_USER = '0199f3a2-64be-7a11-b0a3-0d5a2f7c1e94';
 let sheaf: TestSheaf;
 let api: AccessApi;
 
-beforeAll(async () => {
-  sheaf = await openTestSheaf();
-  api = await openAccessApi(sheaf);
-});
-afterAll(async () => {
-  await api.close();
-  await sheaf.close();
-});
+useAccessApi((opened) => ({ sheaf, api } = opened));
 
 let names = 0;
 const newName = () => `somebody-${++names}`;
@@ -35,9 +29,6 @@ async function addUser(role = 'viewer', { username = newName(), password = PASSW
   expect(answer.statusCode, answer.body).toBe(201);
   return answer.json() as { user: string; username: string };
 }
-
-const codesOf = (answer: Answer) =>
-  (answer.json().errors ?? []).map(({ pointer, code }: Record<string, string>) => `${pointer} ${code}`);
 
 describe('a user', () => {
   it('is added, found, listed, changed and removed, and each of it is written down', async () => {

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll } from 'vitest';
 import { type Derive, scryptPasswords } from '../../src/adapters/password/scrypt-passwords.ts';
 import { type ApiServices, buildApi } from '../../src/api/app.ts';
 import { openAuthenticator } from '../../src/engine/authenticate.ts';
 import type { Passwords } from '../../src/engine/ports/passwords.ts';
-import type { TestSheaf } from './sheaf.ts';
+import { openTestSheaf, type TestSheaf } from './sheaf.ts';
 
 /** Users, keys and sessions on a test's database, and the API that tells them apart as a real one does. */
 
@@ -87,10 +88,12 @@ export interface SignInApi {
   tokensOf(person: Pick<TestPerson, 'account' | 'name'>, password?: string): Promise<Tokens>;
 }
 
+type SignInChange = Partial<ApiServices> & { adminKey?: string };
+
 /** As another process has it when `change` says so: with parts of its own on the same database. */
 export async function openSignInApi(
   { services }: Pick<TestSheaf, 'services'>,
-  change: Partial<ApiServices> & { adminKey?: string } = {},
+  change: SignInChange = {},
 ): Promise<SignInApi> {
   const { adminKey, ...parts } = change;
   const all = { ...services, ...parts };
@@ -114,6 +117,26 @@ export async function openSignInApi(
       return response.json();
     },
   };
+}
+
+/** Opens a Sheaf for the tests of a file, and as many APIs of it as they need; closes them after. */
+export function useSignIn(
+  use: (sheaf: TestSheaf, open: (change: SignInChange) => Promise<SignInApi>) => Promise<void>,
+): void {
+  let sheaf: TestSheaf;
+  const apis: SignInApi[] = [];
+  beforeAll(async () => {
+    sheaf = await openTestSheaf();
+    await use(sheaf, async (change) => {
+      const api = await openSignInApi(sheaf, change);
+      apis.push(api);
+      return api;
+    });
+  });
+  afterAll(async () => {
+    for (const { app } of apis) await app.close();
+    await sheaf.close();
+  });
 }
 
 /** What the audit log has, oldest first. */

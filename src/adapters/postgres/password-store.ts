@@ -16,9 +16,10 @@ export function postgresPasswordStore(sql: Sql): PasswordStore {
     },
 
     async renew(userId, { was, now }) {
-      await faultsTold(
+      const renewed = await faultsTold(
         () => sql`update users set password_hash = ${now} where id = ${userId} and password_hash = ${was}`,
       );
+      return renewed.count > 0;
     },
 
     change: (actor, change) => faultsTold(() => transaction(sql, (tx) => changeOwn(tx, actor, change))),

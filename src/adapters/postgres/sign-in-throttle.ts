@@ -91,16 +91,14 @@ function lockAfter({ free, lockSeconds, longestLockSeconds }: ThrottleKey, failu
   return Math.min(longestLockSeconds, lockSeconds * 2 ** Math.min(failures - free, 30));
 }
 
-/** Of keys that are kept only this attempt is taken back, with the lock that it set; marks are made. */
+/** Of keys that are kept only this attempt is taken back; marks are made. */
 async function forgive(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
   await lock(tx, keys);
   await tx`delete from sign_in_failures where key = any(${names(keys.filter(({ keep }) => !keep))})`;
-  const kept = keys.filter(({ keep }) => keep);
-  await tx`
-    update sign_in_failures f set failures = greatest(0, f.failures - 1),
-      locked_until = case when f.failures > k.free then f.locked_until end
-    from unnest(${names(kept)}::text[], ${kept.map(({ free }) => free)}::int[]) as k (key, free)
-    where f.key = k.key`;
+  await uncount(
+    tx,
+    keys.filter(({ keep }) => keep),
+  );
   await tx`
     insert into sign_in_failures (key, failures, forget_at)
     select key, 0, clock_timestamp() + make_interval(days => ${KNOWN_DAYS})
@@ -108,9 +106,16 @@ async function forgive(tx: Transaction, keys: readonly ThrottleKey[]): Promise<v
     on conflict (key) do update set forget_at = excluded.forget_at`;
 }
 
-/** Those that were looked at keep their count, so the next one of them locks again. */
 async function takeBack(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
   await lock(tx, keys);
+  await uncount(tx, keys);
+}
+
+/**
+ * Nobody passes a lock: so one that is there was set by this attempt, or by one that was looked at meanwhile. Those
+ * keep their count, so the next one of them locks again.
+ */
+async function uncount(tx: Transaction, keys: readonly ThrottleKey[]): Promise<void> {
   await tx`
     update sign_in_failures set failures = greatest(0, failures - 1), locked_until = null
     where key = any(${names(keys)})`;

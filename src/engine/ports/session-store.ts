@@ -44,8 +44,11 @@ export interface RefreshedSession {
 export interface PasswordStore {
   /** `null`: there is no such user any more. */
   hashOf(accountId: string, userId: string): Promise<string | null>;
-  /** The same password, hashed anew: does nothing if it is another one by now. */
-  renew(userId: string, change: { was: string; now: string }): Promise<void>;
+  /**
+   * The same password, hashed anew.
+   * @returns whether the old hash was still there: else somebody else has hashed it anew, or it is another password
+   */
+  renew(userId: string, change: { was: string; now: string }): Promise<boolean>;
   /**
    * A new password of the user's own choice; ends all their sessions but the one that they use.
    * @returns whether it still was the password that the old one was checked against

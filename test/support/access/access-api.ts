@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { scryptPasswords } from '../../../src/adapters/password/scrypt-passwords.ts';
 import { buildApi } from '../../../src/api/app.ts';
 import type { Statement } from '../../../src/core/access.ts';
 import { openAuthenticator } from '../../../src/engine/authenticate.ts';
 import { AMPLE } from '../caller.ts';
 import type { Session } from '../held-lock.ts';
-import type { TestSheaf } from '../sheaf.ts';
+import { openTestSheaf, type TestSheaf } from '../sheaf.ts';
 import { addKey, addRole } from './tenants.ts';
 
 /** The HTTP API as it runs, with the authenticator that it has; whoever calls shows a key or a token of theirs. */
@@ -85,6 +85,28 @@ export async function openAccessApi(sheaf: TestSheaf): Promise<AccessApi> {
     logged: () => lines.join(''),
     close: () => app.close(),
   };
+}
+
+/** Opens a Sheaf and its API for the tests of a file, and closes them after. */
+export function useAccessApi(use: (opened: { sheaf: TestSheaf; api: AccessApi }) => void): void {
+  let sheaf: TestSheaf;
+  let api: AccessApi;
+  beforeAll(async () => {
+    sheaf = await openTestSheaf();
+    api = await openAccessApi(sheaf);
+    use({ sheaf, api });
+  });
+  afterAll(async () => {
+    await api.close();
+    await sheaf.close();
+  });
+}
+
+/** Which fields of a request an answer says are wrong, and how. */
+export function codesOf(answer: Answer): string[] {
+  return (answer.json().errors ?? []).map(
+    ({ pointer, code }: Record<string, string>) => `${pointer} ${code}`,
+  );
 }
 
 export const allow = (...actions: string[]): Statement => ({ effect: 'allow', actions });
