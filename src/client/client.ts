@@ -57,9 +57,9 @@ const DEFAULT_INTERVAL_MS = 1000;
 const SHORTEST_INTERVAL_MS = 100;
 
 /**
- * The API from TypeScript, with an API key or as a user who signs in. Refusals and troubles are thrown as `SheafError`. GETs and downloads are tried again a few
- * times, POSTs never: whether one that got no answer was carried out is not known. An abort is thrown as the reason of
- * its signal.
+ * The API from TypeScript, with an API key or as a user who signs in. Refusals and troubles are thrown as `SheafError`.
+ * GETs and downloads are tried again a few times, POSTs never: whether one that got no answer was carried out is not
+ * known. An abort is thrown as the reason of its signal.
  */
 export class SheafClient {
   readonly users: Users;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountServices } from '../../src/account-services.ts';
 import type { NewBatch } from '../../src/engine/ports/request-stores.ts';
 import { actorFor } from '../support/actor.ts';
+import { newBatch } from '../support/batch-row.ts';
 import { testCaller } from '../support/caller.ts';
 import { addAccount, addBatch } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
@@ -87,26 +88,5 @@ it('the account itself finds all of it', async () => {
 });
 
 function batchOf(uploadId: string): NewBatch {
-  return {
-    id: uuidv7(),
-    uploadId,
-    operation: 'create_learner',
-    operationVersion: 1,
-    effects: 'transaction',
-    uploadKey: 'x',
-    upload: { bytes: 1, etag: '"e"' },
-    metadata: {},
-    settings: {},
-    mapping: {},
-    format: {} as NewBatch['format'],
-    onInvalid: 'reject',
-    dryRun: false,
-    stopAfter: null,
-    onDuplicateFile: 'allow',
-    execution: 'parallel',
-    customId: null,
-    priority: 0,
-    resultsFormats: ['ndjson'],
-    expiresAfter: 3600,
-  };
+  return newBatch({ id: uuidv7(), uploadId });
 }

@@ -9,7 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SheafClient } from '../../src/client/client.ts';
 import { hashFile } from '../../src/client/hash-file.ts';
-import { SheafError } from '../../src/client/sheaf-error.ts';
+import { refusal } from '../support/refusal.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -40,15 +40,6 @@ const client = new SheafClient({
   apiKey: 'secret',
   retries: { attempts: 3, firstDelayMs: 1 },
 });
-
-async function refusal(work: Promise<unknown>): Promise<SheafError> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SheafError);
-  return error as SheafError;
-}
 
 async function fileOf(bytes: Buffer): Promise<string> {
   const path = join(directory, 'learners.csv');

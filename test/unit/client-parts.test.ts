@@ -8,8 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PartsTicket } from '../../src/api/schemas/upload.ts';
 import { SheafClient } from '../../src/client/client.ts';
-import { SheafError } from '../../src/client/sheaf-error.ts';
 import { gate } from '../support/gate.ts';
+import { refusal } from '../support/refusal.ts';
 
 /** Uploads in parts, against an API and a store of a few lines. */
 
@@ -82,12 +82,6 @@ async function fileOf(bytes: Buffer): Promise<string> {
   const path = join(directory, 'learners.csv');
   await writeFile(path, bytes);
   return path;
-}
-
-async function refusal(work: Promise<unknown>): Promise<SheafError> {
-  const error = await work.catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(SheafError);
-  return error as SheafError;
 }
 
 const CONTENT = randomBytes(3_000_017);

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SheafClient } from '../../src/client/client.ts';
-import { retryAfterSeconds, SheafError } from '../../src/client/sheaf-error.ts';
+import { retryAfterSeconds } from '../../src/client/sheaf-error.ts';
+import { refusal } from '../support/refusal.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -39,15 +40,6 @@ async function scripted(...answers: [status: number, body: unknown, headers?: Re
 
 function clientOf(baseUrl: string): SheafClient {
   return new SheafClient({ baseUrl, apiKey: 'a key', retries: { attempts: 3, firstDelayMs: 1 } });
-}
-
-async function refusal(work: Promise<unknown>): Promise<SheafError> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SheafError);
-  return error as SheafError;
 }
 
 const problem = { code: 'unavailable', detail: 'the database does not answer' };

@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SheafClient } from '../../src/client/client.ts';
 import type { Tokens } from '../../src/client/session.ts';
-import { SheafError } from '../../src/client/sheaf-error.ts';
 import { gate } from '../support/gate.ts';
+import { refusal } from '../support/refusal.ts';
 
 /** Who has signed in stays so: tokens are exchanged by themselves, once each, and never by a guess. */
 
@@ -86,15 +86,6 @@ async function signedIn() {
   await client.signIn(ADA);
   api.asked.length = 0;
   return { api, client, told };
-}
-
-async function refusal(work: Promise<unknown>): Promise<SheafError> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SheafError);
-  return error as SheafError;
 }
 
 describe('signing in', () => {
