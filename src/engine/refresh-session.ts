@@ -8,7 +8,7 @@ import type { SignedIn } from './sign-in.ts';
 
 export interface RefreshSession {
   sessions: Pick<SessionStore, 'refresh'>;
-  tokens: Pick<Tokens, 'issue'>;
+  tokens: Pick<Tokens, 'issuer'>;
 }
 
 /**
@@ -21,6 +21,8 @@ export async function refreshSession(
   from: From,
 ): Promise<SignedIn> {
   const next = newRefreshToken();
+  // Before the refresh token is used up: whoever is told to try again has only that one.
+  const issue = await tokens.issuer();
   const session = REFRESH_TOKEN.test(refreshToken)
     ? await sessions.refresh(refreshHash(refreshToken), next.hash, from)
     : null;
@@ -29,6 +31,6 @@ export async function refreshSession(
   }
   if (session.suspended) throw accountSuspended();
   const { id: sessionId, userId, accountId, expiresAt } = session;
-  const token = await tokens.issue({ userId, accountId, sessionId }, expiresAt);
+  const token = await issue({ userId, accountId, sessionId }, expiresAt);
   return { ...token, refreshToken: next.token, refreshExpiresAt: expiresAt };
 }

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { jwtTokens } from '../../src/adapters/jwt/tokens.ts';
 import { postgresSigningKeys, retireSigningKeys } from '../../src/adapters/postgres/signing-keys.ts';
 import type { SigningKeyStore } from '../../src/engine/ports/tokens.ts';
+import { refreshSession } from '../../src/engine/refresh-session.ts';
 import type { TestSheaf } from '../support/sheaf.ts';
 import { addNamedAccount, addUser, countedPasswords, type SignInApi, useSignIn } from '../support/sign-in.ts';
 
@@ -278,6 +279,18 @@ describe('signing keys', () => {
       throw new Error('away');
     };
     await expect(fresh({ load: gone, make: gone, forgetOld: gone }).verify(token)).rejects.toThrow('away');
+  });
+
+  test('a refresh token is not used up while no key can be fetched to sign the next token with', async () => {
+    const { refresh_token } = await api.tokensOf(await addUser(sheaf, { passwords }));
+    const gone = async () => {
+      throw new Error('away');
+    };
+    const { sessions } = sheaf.services;
+    const from = { ip: '192.0.2.1', requestId: 'away' };
+    const without = { sessions, tokens: fresh({ load: gone, make: gone, forgetOld: gone }) };
+    await expect(refreshSession(without, refresh_token, from)).rejects.toThrow('away');
+    expect((await api.post('/auth/refresh', { refresh_token })).statusCode).toBe(200);
   });
 
   test('are 256 bits, and each its own', async () => {

@@ -1,6 +1,6 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { validate as isUuid } from 'uuid';
-import type { SigningKeyStore, TokenClaims, Tokens } from '../../engine/ports/tokens.ts';
+import type { SigningKey, SigningKeyStore, TokenClaims, Tokens } from '../../engine/ports/tokens.ts';
 import { KeyRing } from './key-ring.ts';
 
 /** The one algorithm: what a token says of its own is only ever compared with it. */
@@ -18,9 +18,9 @@ const TOLERANCE_SECONDS = 3;
 /** @param options.seconds how long a token is valid */
 export function jwtTokens(options: { keys: SigningKeyStore; seconds: number }): Tokens {
   const ring = new KeyRing(options.keys);
-  return {
-    async issue({ userId, accountId, sessionId }, until) {
-      const { id, secret } = await ring.signing();
+  const signedWith =
+    ({ id, secret }: SigningKey): Tokens['issue'] =>
+    async ({ userId, accountId, sessionId }, until) => {
       const now = Math.floor(Date.now() / 1000);
       const expiresAt = Math.min(now + options.seconds, Math.floor(until));
       const token = await new SignJWT({ acc: accountId, sid: sessionId })
@@ -31,7 +31,10 @@ export function jwtTokens(options: { keys: SigningKeyStore; seconds: number }): 
         .setExpirationTime(expiresAt)
         .sign(secret);
       return { token, expiresAt };
-    },
+    };
+  return {
+    issue: async (claims, until) => await signedWith(await ring.signing())(claims, until),
+    issuer: async () => signedWith(await ring.signing()),
 
     async verify(token) {
       if (token.length > LONGEST_TOKEN) return null;

@@ -9,6 +9,8 @@ export interface TokenClaims {
 export interface Tokens {
   /** @param until seconds since the epoch: the token is not valid for longer, whatever its usual time */
   issue(claims: TokenClaims, until: number): Promise<IssuedToken>;
+  /** `issue`, with all that it takes fetched: what follows cannot fail for a database that is away. */
+  issuer(): Promise<Tokens['issue']>;
   /** `null`: it is none of ours, was altered, or has expired. */
   verify(token: string): Promise<TokenClaims | null>;
 }
