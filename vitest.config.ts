@@ -26,7 +26,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // They wait for leases and other processes half of their time. Each file has a database and a bucket of its own.
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],

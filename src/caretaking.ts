@@ -1,13 +1,21 @@
 import { scryptPasswords } from './adapters/password/scrypt-passwords.ts';
 import { postgresCaretakerStore } from './adapters/postgres/caretaker-store.ts';
 import { connect } from './adapters/postgres/connect.ts';
+import { postgresKeepingStore } from './adapters/postgres/keeping-store.ts';
+import { type S3Server, s3ObjectStore } from './adapters/s3/object-store.ts';
 import { DEFAULT_ACCOUNT } from './core/default-account.ts';
+import type { CheckSummary, Finding } from './core/findings.ts';
+import type { CheckOptions } from './engine/check/check.ts';
+import { checkObjects } from './engine/check/check-objects.ts';
 import { makeFirstAdmin } from './engine/make-first-admin.ts';
 import type { CaretakerStore, PasswordSet } from './engine/ports/caretaker-store.ts';
 import type { Passwords } from './engine/ports/passwords.ts';
 import { setPassword } from './engine/set-password.ts';
 
 /** What whoever runs this Sheaf does from the machine itself, each with a connection of its own; `migrate` must have run. */
+
+/** Nothing is signed here. */
+const NO_URLS = 0;
 
 interface Caretaking {
   caretaker: CaretakerStore;
@@ -39,6 +47,22 @@ export async function setPasswordOf(
 /** No token is taken any more, in no process, but for those that are signed from now on. @returns how many keys ended */
 export async function voidTokens(databaseUrl: string): Promise<number> {
   return await caretaking(databaseUrl, ({ caretaker }) => caretaker.voidTokens());
+}
+
+/** Compares the object store with PostgreSQL. @param tell is told of each thing that does not go together */
+export async function checkStore(
+  { databaseUrl, s3 }: { databaseUrl: string; s3: S3Server },
+  options: CheckOptions,
+  tell: (finding: Finding) => void,
+): Promise<CheckSummary> {
+  const sql = connect(databaseUrl, { max: 1, name: 'check' });
+  const objects = s3ObjectStore({ ...s3, presignSeconds: NO_URLS });
+  try {
+    return await checkObjects({ keeping: postgresKeepingStore(sql), objects }, options, tell);
+  } finally {
+    objects.close();
+    await sql.end({ timeout: 5 });
+  }
 }
 
 async function caretaking<T>(databaseUrl: string, work: (engine: Caretaking) => Promise<T>): Promise<T> {

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './embedded/data-directory.ts';
 import { rememberedPorts, rememberPorts } from './embedded/ports.ts';
-import { startEmbeddedPostgres } from './embedded/postgres/launch.ts';
+import { keepPostgresUp } from './embedded/postgres/kept-up.ts';
 import { startS3Server } from './embedded/s3/server.ts';
 import type { Locations } from './services.ts';
 
 export interface EmbeddedServices {
   locations: Locations;
-  /** Resolves when an embedded part ends by itself. */
-  exited: Promise<Error>;
+  /** What is wrong with the disk that they share; `null`: nothing. */
+  health(): Promise<Record<string, string | null>>;
   /** Stops them, PostgreSQL last. */
   close(): Promise<void>;
 }
@@ -19,35 +20,42 @@ export interface EmbeddedServices {
 /**
  * Starts what the settings do not name: PostgreSQL, an S3 server, or both. Their ports stay the same over restarts
  * where they can: an S3 address is part of every presigned URL.
+ * @param started called with the pid of what outlives this process when it is killed, at each start of it
  */
 export async function startEmbedded(
   config: Config,
   directory: DataDirectory,
   log: Logger,
+  started: (pid: number) => void = () => undefined,
 ): Promise<EmbeddedServices> {
   const ports = await rememberedPorts(directory.path);
   const closers: (() => Promise<void>)[] = [];
   const close = () => closeAll(closers.splice(0).reverse());
   try {
-    let exited = new Promise<Error>(() => undefined);
     let databaseUrl = config.DATABASE_URL;
     if (databaseUrl === undefined) {
       const password = await directory.secret('postgres-password', newSecret);
-      const postgres = await startEmbeddedPostgres({
+      const options = {
         directory: directory.file('postgres'),
         port: ports.postgres ?? 0,
         password: password.value,
-        log: (line) => log.debug({ line }, 'postgres'),
-      });
+        log: (line: string) => log.debug({ line }, 'postgres'),
+      };
+      const trouble = (what: string, error?: unknown) => log.error({ err: error }, what);
+      const postgres = await keepPostgresUp(options, { started, trouble });
       closers.push(() => postgres.close());
       ports.postgres = postgres.port;
       databaseUrl = postgres.url;
-      exited = postgres.exited.then(({ code, signal }) => new Error(`PostgreSQL ended (${signal ?? code})`));
     }
     const s3 = s3Setting(config) ?? (await startEmbeddedS3(config, directory, ports, closers));
     await rememberPorts(directory.path, ports);
     const { REDIS_URL: redisUrl } = config;
-    return { locations: { databaseUrl, s3, ...(redisUrl !== undefined && { redisUrl }) }, exited, close };
+    const locations = { databaseUrl, s3, ...(redisUrl !== undefined && { redisUrl }) };
+    const health = async (): Promise<Record<string, string | null>> => {
+      if (closers.length === 0) return {};
+      return { disk: await shortageOn(directory.path, config.SHEAF_RESERVED_BYTES) };
+    };
+    return { locations, health, close };
   } catch (error) {
     await close();
     throw error;
@@ -87,6 +95,7 @@ async function startEmbeddedS3(
     credentials,
     // A page may put a file to a presigned URL, wherever the page is from: only signatures authorise here.
     corsOrigins: ['*'],
+    reservedBytes: config.SHEAF_RESERVED_BYTES,
   });
   closers.push(() => server.close());
   ports.s3 = server.port;
@@ -97,6 +106,15 @@ async function startEmbeddedS3(
     credentials,
     ...(config.S3_PUBLIC_ENDPOINT !== undefined && { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
   };
+}
+
+/** `null`: there is room. */
+async function shortageOn(directory: string, reservedBytes: number): Promise<string | null> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  return free < reservedBytes
+    ? `${directory} has ${free} bytes left, of which ${reservedBytes} are reserved`
+    : null;
 }
 
 function newSecret(): string {

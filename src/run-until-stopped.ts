@@ -1,6 +1,5 @@
-/** What a process runs: `exited` resolves with an error when it cannot go on. */
+/** What a process runs. */
 export interface Runnable {
-  exited?: Promise<Error | null>;
   close(): Promise<void>;
 }
 
@@ -9,6 +8,8 @@ export interface Runnable {
  * ends with a message instead of a stack: its errors are written for the person who starts it.
  */
 export async function runUntilStopped(start: () => Promise<Runnable>): Promise<void> {
+  // What is said to a full disk, or to somebody who has gone, must not end what runs.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {
@@ -19,11 +20,7 @@ export async function runUntilStopped(start: () => Promise<Runnable>): Promise<v
   });
   try {
     const running = await start();
-    const why = await Promise.race([signalled, running.exited ?? new Promise<null>(() => undefined)]);
-    if (why instanceof Error) {
-      process.exitCode = 1;
-      process.stderr.write(`sheaf: ${why.message}\n`);
-    }
+    await signalled;
     await running.close();
   } catch (error) {
     process.exitCode = 1;

@@ -4,15 +4,17 @@ import { ensureAccount } from './adapters/postgres/account-store.ts';
 import { type AccountWall, openAccountWall } from './adapters/postgres/account-wall.ts';
 import { openAdminStores } from './adapters/postgres/admin-stores.ts';
 import { postgresAuditLog } from './adapters/postgres/audit.ts';
-import { type ConnectOptions, connect, idleInTransactionMs } from './adapters/postgres/connect.ts';
 import {
-  migrateDatabase,
-  type OpenDatabase,
-  openDatabase,
-  pingDatabase,
-} from './adapters/postgres/database.ts';
+  type ConnectOptions,
+  connect,
+  idleInTransactionMs,
+  watchedSockets,
+} from './adapters/postgres/connect.ts';
+import { type OpenDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { postgresAnswerSweep } from './adapters/postgres/idempotency-store.ts';
+import { postgresKeepingStore } from './adapters/postgres/keeping-store.ts';
 import { postgresLimitStore } from './adapters/postgres/limit-store.ts';
+import { checkMigrated, migrateDatabase } from './adapters/postgres/migrate.ts';
 import { postgresRequestRates } from './adapters/postgres/request-rates.ts';
 import { postgresSingleCalls } from './adapters/postgres/single-calls.ts';
 import { postgresUploadSweep } from './adapters/postgres/upload-store.ts';
@@ -33,10 +35,12 @@ import { ratesWithSubstitute } from './engine/limits/rates-with-substitute.ts';
 import type { Actor } from './engine/ports/actor.ts';
 import type { AdminStores } from './engine/ports/admin-store.ts';
 import type { AuditLog } from './engine/ports/audit-log.ts';
+import type { KeepingStore } from './engine/ports/keeping-store.ts';
 import type { LimitStore } from './engine/ports/limit-store.ts';
 import type { RequestRates } from './engine/ports/request-rates.ts';
 import type { AnswerSweep, UploadSweep } from './engine/ports/sweep-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
+import type { TidyPlace } from './engine/tidy-batches.ts';
 import type { OpenScratch } from './formats/scratch.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 import { openSignIn, type SignInServices } from './sign-in-services.ts';
@@ -62,6 +66,9 @@ export interface Services extends SignInServices {
   /** What workers clear away of all accounts. */
   uploads: UploadSweep;
   idempotency: AnswerSweep;
+  /** What is compared with the object store. */
+  keeping: KeepingStore;
+  tidying: Map<string, TidyPlace>;
   work: PostgresWorkStore;
   limits: LimitStore;
   requestRates: RequestRates;
@@ -76,6 +83,10 @@ export interface Services extends SignInServices {
 
 const API_CONNECTIONS = 10;
 const WORK_CONNECTIONS = 6;
+
+/** A request waits no longer for a database that has gone without a word: twice the time after which work is lost. */
+const LEASES_OF_SILENCE = 2;
+const LEAST_SILENCE_MS = 15_000;
 
 /** Creates or updates all tables and the bucket. Safe to call from several processes at once. */
 export async function migrate(locations: Locations): Promise<void> {
@@ -98,9 +109,14 @@ export async function openServices(
   const settings = engineSettings(config);
   const { leaseSeconds } = settings;
   const backend =
-    redisUrl === undefined ? postgresBackend(databaseUrl, log) : await redisBackend(redisUrl, log);
+    redisUrl === undefined
+      ? postgresBackend(databaseUrl, log, watchedSockets())
+      : await redisBackend(redisUrl, log);
   const queue = stageQueue(backend, log);
-  const database = openDatabase(databaseUrl, { max: API_CONNECTIONS });
+  const database = openDatabase(databaseUrl, {
+    max: API_CONNECTIONS,
+    silenceMs: Math.max(LEAST_SILENCE_MS, LEASES_OF_SILENCE * leaseSeconds * 1000),
+  });
   const deadline = idleInTransactionMs(leaseSeconds);
   const patience = { idleInTransactionMs: deadline, lockMs: deadline };
   const sql = connect(databaseUrl, { max: WORK_CONNECTIONS, name: 'work', ...patience });
@@ -128,6 +144,7 @@ export async function openServices(
       async () => objects.close(),
     ]);
   try {
+    await checkMigrated(sql);
     const standing = await openWall(databaseUrl, { db: database.db, sql }, patience, log);
     wall = standing;
     return {
@@ -142,6 +159,8 @@ export async function openServices(
       admin,
       uploads: postgresUploadSweep(sql),
       idempotency: postgresAnswerSweep(sql),
+      keeping: postgresKeepingStore(sql),
+      tidying: new Map(),
       work,
       limits,
       requestRates,
@@ -180,22 +199,33 @@ async function healthOf(
   { db }: OpenDatabase,
   objects: S3ObjectStore,
 ): Promise<Record<string, string | null>> {
-  return {
-    database: await wrongWith(() => pingDatabase(db)),
-    object_store: await wrongWith(() => objects.ping()),
-  };
+  const [database, objectStore] = await Promise.all([
+    wrongWith(() => pingDatabase(db)),
+    wrongWith(() => objects.ping()),
+  ]);
+  return { database, object_store: objectStore };
 }
 
+/** Whoever asks whether requests can be served waits no longer; a part that is gone without a word gives no answer. */
+const HEALTH_MS = 5_000;
+
 async function wrongWith(check: () => Promise<void>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no answer within ${HEALTH_MS} ms`), HEALTH_MS);
+  });
+  const found = check().then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
   try {
-    await check();
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return await Promise.race([found, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-function engineSettings(config: Config): EngineSettings {
+export function engineSettings(config: Config): EngineSettings {
   return {
     chunk: { records: config.SHEAF_CHUNK_RECORDS, bytes: config.SHEAF_CHUNK_BYTES },
     recordBytes: config.SHEAF_MAX_RECORD_BYTES,
@@ -203,7 +233,7 @@ function engineSettings(config: Config): EngineSettings {
     unpackedBytes: config.SHEAF_MAX_UNPACKED_BYTES,
     leaseSeconds: config.SHEAF_LEASE_SECONDS,
     maxAttempts: config.SHEAF_MAX_ATTEMPTS,
-    uploadKeepSeconds: config.SHEAF_UPLOAD_SECONDS,
+    maxCrashes: config.SHEAF_MAX_CRASHES,
     keepSeconds: config.SHEAF_KEEP_SECONDS,
     stepSeconds: config.SHEAF_STEP_SECONDS,
     stalledSeconds: config.SHEAF_STALLED_SECONDS,
@@ -212,6 +242,8 @@ function engineSettings(config: Config): EngineSettings {
       records: config.SHEAF_MAX_RECORDS,
       batches: config.SHEAF_MAX_BATCHES,
       storedBytes: config.SHEAF_MAX_STORED_BYTES,
+      uploadSeconds: config.SHEAF_UPLOAD_SECONDS,
+      keepSeconds: null,
       workerWeight: 1,
       chunks: null,
       requests: {

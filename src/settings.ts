@@ -39,6 +39,11 @@ export const SETTINGS = {
     default: '.sheaf',
     parse: text,
   }),
+  SHEAF_RESERVED_BYTES: setting({
+    doc: 'How much of that disk the embedded S3 server leaves free: PostgreSQL needs room there to go on, and to delete.',
+    default: String(256 * MiB),
+    parse: wholeNumber(0),
+  }),
   SHEAF_ADMIN_KEY: setting({
     doc: 'The API key that may do everything: at least 16 characters of printable ASCII.',
     otherwise:
@@ -194,6 +199,16 @@ export const SETTINGS = {
     default: '8',
     parse: wholeNumber(1, 100),
   }),
+  SHEAF_MAX_CRASHES: setting({
+    doc: 'How often the worker of a step may be gone before it has ended, and how many records of a chunk may crash its process, before the batch is failed.',
+    default: '20',
+    parse: wholeNumber(1, 1000),
+  }),
+  SHEAF_ALONE_HEAP_MIB: setting({
+    doc: 'Most MiB of heap for a process of its own, in which a step is done whose worker was gone; a worker has two of them at the most.',
+    default: '1024',
+    parse: wholeNumber(64, 65_536),
+  }),
   SHEAF_STEP_SECONDS: setting({
     doc: 'After how long without progress a step (a chunk, a copy, a conversion, a result file) is given up and tried again.',
     default: '900',
@@ -203,6 +218,11 @@ export const SETTINGS = {
     doc: 'After how long a batch that no worker does anything for is failed; it can be resumed.',
     default: '86400',
     parse: wholeSeconds,
+  }),
+  SHEAF_BLOCKED_SECONDS: setting({
+    doc: 'After how long a process is ended whose event loop stands still, so that a supervisor starts it again; 0: never.',
+    default: '60',
+    parse: wholeNumber(0, 86_400),
   }),
   SHEAF_WORKER_CONCURRENCY: setting({
     doc: 'Chunks that one worker process checks, and processes, at once.',
@@ -215,7 +235,7 @@ export const SETTINGS = {
     parse: wholeNumber(1, 256),
   }),
   SHEAF_DRAIN_SECONDS: setting({
-    doc: 'How long a stopping worker may finish what it holds before it hands it back.',
+    doc: 'How long a stopping worker may finish what it holds before it hands it back, and a stopping API answer what it was asked.',
     default: '20',
     parse: wholeSeconds,
   }),
@@ -225,12 +245,12 @@ export const SETTINGS = {
     parse: wholeNumber(1, 7 * 86_400),
   }),
   SHEAF_UPLOAD_SECONDS: setting({
-    doc: 'How long after it was made an upload can be used for a batch.',
+    doc: 'How long after it was made an upload can be used for a batch, where the limits of its account do not say.',
     default: '86400',
     parse: wholeSeconds,
   }),
   SHEAF_KEEP_SECONDS: setting({
-    doc: 'How long after its end the files of a batch are kept, where its request does not say (expires_after).',
+    doc: 'How long after its end the files of a batch are kept, where neither its request (expires_after) nor the limits of its account say.',
     default: String(30 * 86_400),
     parse: wholeSeconds,
   }),

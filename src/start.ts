@@ -11,6 +11,7 @@ import { startEmbedded } from './embedded-services.ts';
 import { openLog } from './log.ts';
 import { openOwnOperations } from './own-operations/open-own-operations.ts';
 import { type Locations, migrate, openServices } from './services.ts';
+import { startWatchdog } from './watchdog/start-watchdog.ts';
 
 /** A whole Sheaf in this process, with the embedded parts that the settings do not replace. */
 export interface Running {
@@ -22,8 +23,6 @@ export interface Running {
   /** Of the user `admin`, when this start made it and the settings name none: it is nowhere else. */
   adminPassword: string | null;
   dataDirectory: string;
-  /** Resolves when a part dies by itself; `null` after `close`. */
-  exited: Promise<Error | null>;
   /** Stops in order: requests, workers, connections, S3, PostgreSQL. May be called twice. */
   close(): Promise<void>;
 }
@@ -39,25 +38,32 @@ export async function startAll(options: { env: Environment; overrides?: Environm
   const log = openLog(config);
   const opened: (() => Promise<void>)[] = [];
   const close = once(() => closeAll(opened.reverse()));
+  const watchdog = startWatchdog(config.SHEAF_BLOCKED_SECONDS, log);
+  opened.push(() => watchdog.stop());
   try {
     const own = await openOwnOperations(config, env);
     opened.push(() => own.close());
     const directory = await openDataDirectory(config.SHEAF_DATA_DIR);
     opened.push(() => directory.close());
-    const embedded = await startEmbedded(config, directory, log);
+    const embedded = await startEmbedded(config, directory, log, (pid) => watchdog.endToo(pid));
     opened.push(() => embedded.close());
     await migrate(embedded.locations);
     const services = await openServices(config, embedded.locations, log, own.operations);
     opened.push(() => services.close());
-    const workers = await startWorkers(services, config);
+    const workers = await startWorkers(services, config, { env, locations: embedded.locations });
     opened.push(() => workers.stop());
     const key = await adminKey(config.SHEAF_ADMIN_KEY, directory);
-    const api = await serveApi(services, {
-      adminKey: key.value,
-      host: config.SHEAF_HOST,
-      port: config.SHEAF_PORT,
-      edge: edgeSettings(config),
-    });
+    const health = async () => ({ ...(await services.health()), ...(await embedded.health()) });
+    const api = await serveApi(
+      { ...services, health },
+      {
+        adminKey: key.value,
+        host: config.SHEAF_HOST,
+        port: config.SHEAF_PORT,
+        edge: edgeSettings(config),
+        drainSeconds: config.SHEAF_DRAIN_SECONDS,
+      },
+    );
     opened.push(() => api.close());
     await writeServices(directory.path, describe(api.url, embedded.locations));
     opened.push(() => removeServices(directory.path));
@@ -69,11 +75,10 @@ export async function startAll(options: { env: Environment; overrides?: Environm
       adminKeyCreated: key.created,
       adminPassword,
       dataDirectory: directory.path,
-      exited: Promise.race([embedded.exited, close.called.then(() => null)]),
-      close: close.call,
+      close,
     };
   } catch (error) {
-    await close.call();
+    await close();
     throw error;
   }
 }
@@ -103,16 +108,10 @@ function describe(api: string, { databaseUrl, redisUrl, s3 }: Locations) {
   };
 }
 
-function once(work: () => Promise<void>) {
+function once(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
-  let tell: () => void = () => undefined;
-  const called = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const call = () => {
-    tell();
+  return () => {
     running ??= work();
     return running;
   };
-  return { call, called };
 }

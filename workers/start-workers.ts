@@ -1,12 +1,14 @@
 import type { Config } from '../src/config.ts';
+import { AloneRoom } from '../src/engine/alone/room.ts';
 import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
 import type { ServeTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
 import { serveCalls } from './call.ts';
 import { serveConversions } from './convert.ts';
-import { serveCopies } from './copy.ts';
+import { serveCheckedCopies, serveCopies } from './copy.ts';
 import { serveProcessing } from './process.ts';
 import { serveRemovals } from './remove.ts';
+import { type AloneParts, AloneProcesses } from './run-alone.ts';
 import type { WorkerStage } from './stages.ts';
 import { startSweeping } from './sweep.ts';
 import { serveValidation } from './validate.ts';
@@ -20,11 +22,20 @@ export interface Workers {
   stop(): Promise<void>;
 }
 
-/** Starts every stage and the sweep in this process. */
-export async function startWorkers(services: Services, config: Config): Promise<Workers> {
+/**
+ * Starts every stage and the sweep in this process.
+ * @param apart what processes of their own are started with, in which work is done that has lost its worker before;
+ *   without it such work is done here, as all other is
+ */
+export async function startWorkers(
+  services: Services,
+  config: Config,
+  apart?: Pick<AloneParts, 'env' | 'locations'>,
+): Promise<Workers> {
   let stopping = false;
   const leases = new LeaseKeeper(services.work, services.settings, services.log);
   const operations = services.operations.all();
+  const alone = apart && new AloneProcesses(alonePartsOf(config, apart));
   const engine: ServeTicket = {
     ...services,
     leases,
@@ -33,6 +44,7 @@ export async function startWorkers(services: Services, config: Config): Promise<
       versions: operations.map((operation) => operation.version),
     },
     longStages: new Set(),
+    ...(alone !== undefined && { alone: { room: new AloneRoom(), run: alone.run } }),
     stopping: () => stopping,
   };
   const worker: WorkerStage = {
@@ -50,6 +62,7 @@ export async function startWorkers(services: Services, config: Config): Promise<
   try {
     await Promise.all([
       serveCopies(worker),
+      serveCheckedCopies(worker),
       serveConversions(worker),
       serveValidation(worker),
       serveProcessing(worker),
@@ -78,8 +91,14 @@ export async function startWorkers(services: Services, config: Config): Promise<
         }
       }
       await withinSeconds(AFTER_DRAIN_SECONDS, leases.close());
+      alone?.close();
     },
   };
+}
+
+function alonePartsOf(config: Config, apart: Pick<AloneParts, 'env' | 'locations'>): AloneParts {
+  const { SHEAF_LEASE_SECONDS: leaseSeconds, SHEAF_ALONE_HEAP_MIB: heapMb } = config;
+  return { ...apart, leaseSeconds, heapMb };
 }
 
 /** Whether it is done by then; whatever is not goes on behind. */

@@ -27,8 +27,5 @@ await runUntilStopped(async () => {
     },
   });
   process.stdout.write('The services are up\n');
-  return {
-    exited: embedded.exited,
-    close: () => closeAll([() => embedded.close(), () => directory.close()]),
-  };
+  return { close: () => closeAll([() => embedded.close(), () => directory.close()]) };
 });

@@ -81,7 +81,7 @@ async function demonstrate({ run, env, view, paint, interrupted, cleanup }: Demo
   const took = formatDuration((performance.now() - begun) / 1000);
   view.note('start', `PostgreSQL, queue, S3, API and workers are up in ${took}`);
 
-  const signal = AbortSignal.any([interrupted, signalOfDeath(running)]);
+  const signal = interrupted;
   let outcome: Outcome;
   try {
     const path = own ?? (await writeSample(from, signal));
@@ -91,7 +91,6 @@ async function demonstrate({ run, env, view, paint, interrupted, cleanup }: Demo
     const client = new SheafClient({ baseUrl: running.url, apiKey: running.adminKey });
     outcome = await runDemoBatch({ client, run, path, from, view, signal });
   } catch (error) {
-    // A service that died shows in many ways; the first of them says least.
     throw signal.aborted ? signal.reason : error;
   }
   const width = Math.min(WIDEST, process.stdout.columns || WIDEST);
@@ -100,15 +99,7 @@ async function demonstrate({ run, env, view, paint, interrupted, cleanup }: Demo
   return outcome.batch.status === 'completed' ? 0 : 1;
 }
 
-function signalOfDeath(running: Running): AbortSignal {
-  const controller = new AbortController();
-  void running.exited.then((error) => {
-    if (error !== null) controller.abort(new Error(`a service stopped by itself: ${error.message}`));
-  });
-  return controller.signal;
-}
-
-/** Until Ctrl-C, which is the ordinary end of it. @throws {Error} when a service dies */
+/** Until Ctrl-C, which is the ordinary end of it. */
 async function stayUp(
   running: Running,
   batch: string,
@@ -129,10 +120,8 @@ async function stayUp(
     '',
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-  const toldToStop = new Promise<null>((resolve) => {
-    if (interrupted.aborted) resolve(null);
-    interrupted.addEventListener('abort', () => resolve(null), { once: true });
+  await new Promise<void>((resolve) => {
+    if (interrupted.aborted) resolve();
+    interrupted.addEventListener('abort', () => resolve(), { once: true });
   });
-  const died = await Promise.race([toldToStop, running.exited]);
-  if (died !== null) throw new Error(`a service stopped by itself: ${died.message}`);
 }

@@ -1,3 +1,4 @@
+import { check } from './check.ts';
 import { UsageError } from './demo-arguments.ts';
 import { newOperation } from './new-operation.ts';
 import { rotateTokenKeys } from './rotate-token-keys.ts';
@@ -11,18 +12,24 @@ const HELP = `Usage:
       default if left out
   npx sheaf rotate-token-keys
       makes every token void that anybody has; those who have signed in get others
+  npx sheaf check [--fix] [--json] [--older-than SECONDS]
+      compares the object store with the database; --fix removes what has no owner and is older than
+      SECONDS (3600 if left out), and makes the database tell the truth about what is gone. Exit code 1:
+      something does not go together
 
   npm start                everything on this machine, until it is stopped
   npm run demo             a sample of 100,000 records, from the upload to the results
 
-The database is the one of DATABASE_URL, or of the npm start that runs on SHEAF_DATA_DIR.
+The database is the one of DATABASE_URL, or of the npm start that runs on SHEAF_DATA_DIR; so is the
+object store, with S3_ENDPOINT.
 `;
 
-/** Each answers what was done. */
-const COMMANDS: Record<string, (args: readonly string[]) => Promise<string>> = {
+/** Each answers what was done, or its exit code once it has told by itself. */
+const COMMANDS: Record<string, (args: readonly string[]) => Promise<string | number>> = {
   'new-operation': newOperation,
   'set-password': setPassword,
   'rotate-token-keys': rotateTokenKeys,
+  check,
 };
 
 /** The exit code: 0 done, 1 it could not be done, 2 called wrongly. */
@@ -34,7 +41,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     }
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
-    process.stdout.write(await command(args));
+    const done = await command(args);
+    if (typeof done === 'number') return done;
+    process.stdout.write(done);
     return 0;
   } catch (error) {
     const wrong = error instanceof UsageError;

@@ -15,6 +15,10 @@ export interface AccountLimits {
   batches: number;
   /** Bytes of uploads, copies and results in the object store. */
   storedBytes: number;
+  /** For how long an upload can be used. */
+  uploadSeconds: number;
+  /** The most that a batch may ask for its files to be kept, and what they are kept if it asks for nothing; `null`: as set. */
+  keepSeconds: number | null;
   /** Of two accounts that both have work, one of weight 2 has twice as many workers as one of weight 1. */
   workerWeight: number;
   /** Chunks that run at once; `null`: as many as there is room for. */

@@ -157,10 +157,28 @@ export type ResultsFormat = (typeof RESULTS_FORMATS)[number];
 /**
  * What the work on a batch is at. `validate`, `process` and `call` lease its chunks, the others the batch as a whole. In
  * `call` chunks are processed whose operation has its effects outside: they wait for others most of the time, and no
- * chunk that computes is to wait for them.
+ * chunk that computes is to wait for them. `copy_checked` is the copy of a batch that is held against earlier ones: it has
+ * a stage of its own so that workers of an older version, which would not look at those, do not take it.
  */
-export const STAGES = ['copy', 'convert', 'validate', 'process', 'call', 'write_results', 'remove'] as const;
+export const STAGES = [
+  'copy',
+  'copy_checked',
+  'convert',
+  'validate',
+  'process',
+  'call',
+  'write_results',
+  'remove',
+] as const;
 export type Stage = (typeof STAGES)[number];
+
+/** The stage in which a batch gets the input that its records are read from. */
+export function copyStage(batch: {
+  isRetry: boolean;
+  onDuplicateFile: OnDuplicateFile;
+}): 'copy' | 'copy_checked' {
+  return batch.isRetry || batch.onDuplicateFile !== 'allow' ? 'copy_checked' : 'copy';
+}
 
 export interface Counts {
   total: number | null;

@@ -138,6 +138,8 @@ export const RECORD_ERRORS = {
   still_in_use: 'What the record would remove is still in use',
   value_refused: 'The database refuses a value of the record',
   outcome_unknown: 'The record was sent, and no answer told what came of it',
+  worker_crashed:
+    'The process that the record was tried in ended, three times with the record alone; it may have taken effect outside',
   output_invalid:
     'The operation answered something other than what it says it answers; it may have taken effect',
   record_unknown: 'The batch that is corrected has no record of the number in `_record`',
@@ -160,7 +162,7 @@ export const BATCH_REASONS = {
   input_gone: 'The private copy of the input is no longer there',
   object_too_large: 'A file is larger than the object store can hold',
   handler_broken: 'The operation answered with something other than one result per record',
-  retries_exhausted: 'The same step failed too many times',
+  retries_exhausted: 'The same step failed, or its worker was gone, too many times',
   failure_limit: 'As many records failed as `stop_after` allows; resume with a higher one',
   permission_withdrawn:
     'Whoever made the batch may not run its operation any more; resume it with a right to',
@@ -268,15 +270,18 @@ export interface FileFault {
 
 /**
  * A passing trouble (a connection cut, a server that answers 503): the step is tried again with backoff and
- * costs an attempt, unless it is `free`: contention that says nothing against the step (deadlock, serialization).
+ * costs an attempt, unless it is `free`: contention that says nothing against the step (deadlock, serialization); or
+ * somebody is `away` whom every step needs: then it waits, however long that takes.
  */
 export class RetryableFault extends Error {
   readonly free: boolean;
+  readonly away: boolean;
 
-  constructor(message: string, options: { cause?: unknown; free?: boolean } = {}) {
+  constructor(message: string, options: { cause?: unknown; free?: boolean; away?: boolean } = {}) {
     super(message, { cause: options.cause });
     this.name = 'RetryableFault';
     this.free = options.free ?? false;
+    this.away = options.away ?? false;
   }
 }
 

@@ -17,6 +17,8 @@ export interface AccountLimitsRequest {
   records?: number | null;
   batches?: number | null;
   stored_bytes?: number | null;
+  upload_seconds?: number | null;
+  keep_seconds?: number | null;
   worker_weight?: number | null;
   chunks?: number | null;
   requests?: Record<string, RequestLimitRequest> | null;
@@ -46,6 +48,8 @@ const NAMES = {
   records: 'records',
   batches: 'batches',
   stored_bytes: 'storedBytes',
+  upload_seconds: 'uploadSeconds',
+  keep_seconds: 'keepSeconds',
   worker_weight: 'workerWeight',
   chunks: 'chunks',
 } as const satisfies Record<

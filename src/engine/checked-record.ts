@@ -14,6 +14,8 @@ export type CheckedRecord = {
       skipped?: undefined;
       /** Set when not even its cells or keys could be told. */
       unreadable?: true;
+      /** Set when it was given up since it crashes whoever tries it. */
+      crashed?: true;
       fileFault?: RecordFault;
     }
 );

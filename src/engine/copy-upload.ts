@@ -1,4 +1,5 @@
-import { PermanentFault } from '../core/errors.ts';
+import { createHash } from 'node:crypto';
+import { PermanentFault, RetryableFault } from '../core/errors.ts';
 import type { OperationRegistry } from '../core/operation.ts';
 import type { ReadingOptions } from '../formats/conversion.ts';
 import { type FileIndex, FileIndexer } from '../formats/index-pass.ts';
@@ -27,6 +28,7 @@ export async function copyUpload(engine: CopyUpload, claim: BatchClaim, lease: H
   const operation = operationOf(engine.operations, claim);
   const index = await readUpload(engine, claim, lease, readingOptions(operation, claim, engine.settings));
   if (claim.statedHash !== null && index.sha256 !== claim.statedHash) {
+    await proveRead(engine, claim, lease, index.sha256);
     await engine.work.rejectHash(claim, index.sha256);
     return;
   }
@@ -50,23 +52,50 @@ async function readUpload(
   options: ReadingOptions,
 ): Promise<FileIndex> {
   const indexer = new FileIndexer(options);
+  await readPieces(engine, claim, lease, (piece, bytes) => {
+    indexer.push(piece);
+    lease.progress(bytes);
+  });
+  return indexer.finish();
+}
+
+async function readPieces(
+  { objects }: Pick<CopyUpload, 'objects'>,
+  { uploadKey, upload }: BatchClaim,
+  { signal }: HeldLease,
+  take: (piece: Buffer, bytes: number) => void,
+): Promise<void> {
   let bytes = 0;
   try {
-    const stream = await engine.objects.read(claim.uploadKey, {
-      ifMatch: claim.upload.etag,
-      signal: lease.signal,
-    });
+    const stream = await objects.read(uploadKey, { ifMatch: upload.etag, signal });
     for await (const piece of stream as AsyncIterable<Buffer>) {
-      indexer.push(piece);
       bytes += piece.length;
-      lease.progress(bytes);
+      take(piece, bytes);
     }
+    if (bytes === upload.bytes) return;
+    // Some servers ignore If-Match: then the length is what shows that the object was replaced under the reader.
+    const now = await objects.head(uploadKey);
+    if (now?.bytes !== upload.bytes || now.etag !== upload.etag) throw new ObjectChanged(uploadKey);
   } catch (error) {
     throw aboutUpload(error);
   }
-  // Some servers ignore If-Match: then the length is what shows that the object was replaced under the reader.
-  if (bytes !== claim.upload.bytes) throw aboutUpload(new ObjectChanged(claim.uploadKey));
-  return indexer.finish();
+  throw new RetryableFault(`the object store gave ${bytes} of ${upload.bytes} bytes`);
+}
+
+/** What is about to end the batch for good was read right: bytes that were damaged on the way are others the next time. */
+async function proveRead(
+  engine: Pick<CopyUpload, 'objects'>,
+  claim: BatchClaim,
+  lease: HeldLease,
+  sha256: string,
+): Promise<void> {
+  const hash = createHash('sha256');
+  await readPieces(engine, claim, lease, (piece) => {
+    hash.update(piece);
+    lease.alive();
+  });
+  if (hash.digest('hex') === sha256) return;
+  throw new RetryableFault('the object store gave other bytes for the same object');
 }
 
 function aboutUpload(error: unknown): unknown {

@@ -26,7 +26,7 @@ export interface MadeMultipartUpload {
  * @throws {RequestError} invalid_request when size and parts do not go together, storage_full @throws {KeyTaken}
  */
 export async function createMultipartUpload(
-  { uploads, objects, settings }: CreateUpload,
+  { uploads, objects }: CreateUpload,
   caller: Caller,
   request: MultipartRequest,
   keep?: KeepAnswer<MadeMultipartUpload>,
@@ -34,7 +34,7 @@ export async function createMultipartUpload(
   const { parts, size, content_type: contentType } = request;
   checkSize(caller, size);
   const partBytes = size === undefined ? null : bytesOfParts(size, parts);
-  const { id, objectKey, ...upload } = newUpload(settings, caller, request);
+  const { id, objectKey, ...upload } = newUpload(caller, request);
   await uploads.create({ id, objectKey, ...upload, partCount: parts, urlExpiresAt: Date.now() });
   const multipartId = await objects.createMultipart(objectKey, {
     ...(contentType !== undefined && { contentType }),

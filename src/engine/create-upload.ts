@@ -4,7 +4,6 @@ import { type FieldProblem, invalidRequest } from '../core/errors.ts';
 import { uploadKey } from './keys.ts';
 import { LARGEST_PUT, type ObjectStore, type PresignedRequest } from './ports/object-store.ts';
 import type { KeepAnswer, NewUpload, UploadStore } from './ports/request-stores.ts';
-import type { EngineSettings } from './settings.ts';
 
 export interface UploadRequest {
   filename?: string;
@@ -18,7 +17,6 @@ export interface UploadRequest {
 export interface CreateUpload {
   uploads: UploadStore;
   objects: ObjectStore;
-  settings: EngineSettings;
 }
 
 /** An upload that takes its file in a single PUT. */
@@ -33,7 +31,7 @@ export interface MadeUpload {
  * @throws {RequestError} invalid_request when the stated size is over a limit, storage_full @throws {KeyTaken}
  */
 export async function createUpload(
-  { uploads, objects, settings }: CreateUpload,
+  { uploads, objects }: CreateUpload,
   caller: Caller,
   request: UploadRequest,
   keep?: KeepAnswer<MadeUpload>,
@@ -43,7 +41,7 @@ export async function createUpload(
     const message = `is more than a single PUT takes, which is ${LARGEST_PUT} bytes: ask for parts`;
     throw invalidRequest({ pointer: '/size', code: 'too_large', message });
   }
-  const upload = newUpload(settings, caller, request);
+  const upload = newUpload(caller, request);
   const put = await objects.presignPut(upload.objectKey, {
     ...(request.size !== undefined && { bytes: request.size }),
     ...(request.hash !== undefined && { sha256: request.hash }),
@@ -66,11 +64,7 @@ export function checkSize({ limits }: Caller, size: number | undefined): void {
 }
 
 /** The row of an upload, but for what is not known before its URLs are. */
-export function newUpload(
-  settings: EngineSettings,
-  caller: Caller,
-  request: UploadRequest,
-): Omit<NewUpload, 'urlExpiresAt'> {
+export function newUpload(caller: Caller, request: UploadRequest): Omit<NewUpload, 'urlExpiresAt'> {
   const id = uuidv7();
   return {
     id,
@@ -79,7 +73,7 @@ export function newUpload(
     ...(request.content_type !== undefined && { contentType: request.content_type }),
     ...(request.size !== undefined && { size: request.size }),
     ...(request.hash !== undefined && { hash: request.hash }),
-    keepSeconds: settings.uploadKeepSeconds,
+    keepSeconds: caller.limits.uploadSeconds,
   };
 }
 

@@ -26,7 +26,7 @@ export async function putPart(
     });
   } catch (error) {
     if (!deadline.aborted) throw error;
-    throw new RetryableFault('the object store took too long to store a part', { cause: error });
+    throw new RetryableFault('the object store took too long to store a part', { cause: error, away: true });
   }
   return key;
 }

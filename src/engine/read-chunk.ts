@@ -1,27 +1,12 @@
-import { createHash } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
-import type { RecordFault } from '../core/chunk.ts';
-import { FILE_ERRORS, PermanentFault } from '../core/errors.ts';
+import { PermanentFault } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
-import { RecordReader } from '../core/record.ts';
-import type { CoercionCounts } from '../core/tally.ts';
-import { customIdReader } from '../formats/custom-id.ts';
 import { parseChunk } from '../formats/parse-chunk.ts';
-import type { CheckedRecord } from './checked-record.ts';
-import { checkCustomIds } from './custom-ids.ts';
+import { ChunkInput } from './chunk-input.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectGone } from './ports/object-store.ts';
 import type { ChunkClaim } from './ports/work-store.ts';
-import { applyCorrections } from './retry/apply-corrections.ts';
+import { readProven } from './read-proven.ts';
 import type { EngineSettings } from './settings.ts';
-
-export type { CheckedRecord };
-
-/** The records of a chunk, and by which rules their cells were coerced. */
-export interface CheckedChunk {
-  records: CheckedRecord[];
-  coerced: CoercionCounts;
-}
 
 export interface ReadChunk {
   objects: ObjectStore;
@@ -29,8 +14,8 @@ export interface ReadChunk {
 }
 
 /**
- * Reads one chunk's range, proves that it is what was hashed, and checks every record. Validation and processing
- * both read through here, so a record cannot pass the one and break in the other.
+ * Reads one chunk's range and proves that it is what was hashed; its records are checked as they are asked for.
+ * Validation and processing both read through here, so a record cannot pass the one and break in the other.
  * @throws {PermanentFault} input_changed, input_gone
  */
 export async function readChunk(
@@ -38,13 +23,11 @@ export async function readChunk(
   claim: ChunkClaim,
   operation: Operation,
   signal: AbortSignal,
-): Promise<CheckedChunk> {
+): Promise<ChunkInput> {
   const { range } = claim;
-  if (range.fault !== undefined) return { records: [faulty(range.firstRecord, range.fault)], coerced: {} };
+  if (range.fault !== undefined) return new ChunkInput(claim, operation, [{ fault: range.fault, offset: 0 }]);
 
   const bytes = await readRange(engine.objects, claim, signal);
-  const customIdOf = claim.customId === null ? null : customIdReader(claim.read, claim.customId);
-  const reader = new RecordReader(operation, claim.read);
   const rows = parseChunk(bytes, claim.read, {
     firstRecord: range.firstRecord,
     start: range.start,
@@ -55,25 +38,7 @@ export async function readChunk(
       `chunk ${range.number} was cut with ${range.records} records and parsed with ${rows.length}`,
     );
   }
-  const records = rows.map((row, index): CheckedRecord => {
-    const number = range.firstRecord + index;
-    if (row.fault !== undefined) return faulty(number, row.fault);
-    const customId = customIdOf?.(row);
-    const known = customId === undefined ? { number } : { number, customId };
-    const { input, errors } =
-      row.cells === undefined ? reader.read(row) : reader.read(row.cells, row.problems);
-    return errors.length === 0 ? { ...known, input } : { ...known, errors };
-  });
-  return { records: checkCustomIds(claim, applyCorrections(claim, records)), coerced: reader.coerced };
-}
-
-function faulty(number: number, fault: RecordFault): CheckedRecord {
-  const unreadable = {
-    number,
-    errors: [{ code: fault.code, message: fault.message }],
-    unreadable: true as const,
-  };
-  return fault.code in FILE_ERRORS ? { ...unreadable, fileFault: fault } : unreadable;
+  return new ChunkInput(claim, operation, rows);
 }
 
 /**
@@ -87,14 +52,12 @@ export async function readRange(
 ): Promise<Buffer> {
   const { start, end, sha256, number } = range;
   try {
-    const bytes = await buffer(await objects.read(inputKey, { range: { start, end }, signal }));
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
-      throw new PermanentFault(
-        'input_changed',
-        `bytes ${start}–${end} (chunk ${number}) are not what was hashed`,
-      );
-    }
-    return bytes;
+    const bytes = await readProven(objects, inputKey, sha256, { range: { start, end }, signal });
+    if (bytes !== null) return bytes;
+    throw new PermanentFault(
+      'input_changed',
+      `bytes ${start}–${end} (chunk ${number}) are not what was hashed`,
+    );
   } catch (error) {
     if (error instanceof ObjectGone) {
       throw new PermanentFault('input_gone', 'the private copy of the input is gone', { cause: error });

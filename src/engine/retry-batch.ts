@@ -41,8 +41,8 @@ export async function retryBatch(
   if (engine.operations.get(parent.operation) === undefined) {
     throw new RequestError('not_retriable', `the operation ${parent.operation} is not served any more`);
   }
-  const whole = { ...requestOf(parent, handler !== undefined), ...request };
-  const operation = checkRequest(engine.operations, whole);
+  const whole = { ...requestOf(parent, caller, handler !== undefined), ...request };
+  const operation = checkRequest(engine.operations, caller, whole);
   const source =
     handler === undefined
       ? // It reads no upload: how many bytes it is to copy is found out with the lineage locked.
@@ -56,11 +56,11 @@ export async function retryBatch(
       effects: operation.effects,
       ...source,
       retry: { of: parent.id, records: handler === undefined ? (records ?? 'failed') : 'corrected' },
-      ...optionsOf(engine.settings, operation, whole),
+      ...optionsOf(engine.settings, caller, operation, whole),
     },
     keep,
   );
-  wake(engine, batch.id, [{ stage: 'copy', batchId: batch.id, tickets: 1 }]);
+  wake(engine, batch.id, [{ stage: 'copy_checked', batchId: batch.id, tickets: 1 }]);
   return batch;
 }
 
@@ -78,7 +78,7 @@ function checkKind(request: Pick<RetryRequest, 'records' | 'handler' | 'hash' | 
 }
 
 /** The batch as it would be asked for once more; whether it was only a trial is its own matter. */
-function requestOf(batch: BatchRow, isCorrected: boolean): Omit<BatchRequest, 'handler'> {
+function requestOf(batch: BatchRow, { limits }: Caller, isCorrected: boolean): Omit<BatchRequest, 'handler'> {
   const { values } = batch.format;
   return {
     operation: batch.operation,
@@ -93,6 +93,7 @@ function requestOf(batch: BatchRow, isCorrected: boolean): Omit<BatchRequest, 'h
     ...(batch.customId !== null && { custom_id: batch.customId }),
     priority: batch.priority,
     results_format: batch.resultsFormats,
-    expires_after: batch.expiresAfter,
+    // The account may be allowed less than it was.
+    expires_after: Math.min(batch.expiresAfter, limits.keepSeconds ?? batch.expiresAfter),
   };
 }

@@ -1,4 +1,6 @@
-import type { TransactionOperation } from '../core/operation.ts';
+import { DEFAULT_ATTEMPTS } from '../core/limits.ts';
+import type { Operation, TransactionOperation } from '../core/operation.ts';
+import type { Trial } from './alone/trial.ts';
 import { operationOf } from './bind-input.ts';
 import { checkRights } from './check-rights.ts';
 import type { CheckedRecord } from './checked-record.ts';
@@ -15,6 +17,7 @@ import { afterTry } from './tries.ts';
 /**
  * Processes a chunk. Whatever happens before the commit, the handler's writes and the results are there together or not
  * at all; what is done outside of the database is kept in a journal on the way.
+ * @param trial of a suspect chunk
  * @returns `null`: it is settled
  */
 export async function runChunk(
@@ -22,19 +25,27 @@ export async function runChunk(
   session: ChunkSession,
   claim: ChunkClaim,
   lease: HeldLease,
+  trial?: Trial,
 ): Promise<Pause | null> {
   const operation = operationOf(engine.operations, claim);
   await checkRights(engine, claim);
   if (operation.effects === 'outside') {
-    const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
-    return await runOutside(engine, session, claim, lease, operation, checked);
+    const input = await readChunk(engine, claim, operation, lease.signal);
+    return await runOutside(engine, session, claim, lease, operation, input, trial);
   }
   // Before anything is read: who has to wait comes here again and again.
   const pass = await engine.gate.enter(operation, claim.accountId, lease.signal);
   if ('waitSeconds' in pass) return await pauseFor(session, claim, pass.waitSeconds);
   try {
-    const { records: checked } = await readChunk(engine, claim, operation, lease.signal);
-    return await runInTransaction(engine, session, claim, lease, { operation, checked, pass });
+    const input = await readChunk(engine, claim, operation, lease.signal);
+    const chunk = { session, claim, lease, operation, pass };
+    for await (const run of trial?.runs() ?? []) {
+      const pause = await runInTransaction(engine, chunk, input.of(run), 'run');
+      if (pause !== null) return pause;
+      lease.signal.throwIfAborted();
+    }
+    await trial?.over();
+    return await runInTransaction(engine, chunk, input.all().records, trial === undefined ? 'all' : 'rest');
   } finally {
     await pass.release();
   }
@@ -45,33 +56,46 @@ async function pauseFor(session: ChunkSession, claim: ChunkClaim, delaySeconds: 
   return { delaySeconds };
 }
 
+interface OpenChunk {
+  session: ChunkSession;
+  claim: ChunkClaim;
+  lease: HeldLease;
+  operation: TransactionOperation;
+  pass: Pass;
+}
+
+/**
+ * What is done in a transaction: `all` of the chunk, with which it settles; a `run` of it, whose results are kept; or
+ * the `rest` after its runs, in which nothing is tried any more.
+ */
+type Share = 'all' | 'run' | 'rest';
+
 /** One transaction: the handler runs, the part is stored and the chunk is settled, or its rest has to wait. */
 async function runInTransaction(
   engine: RunChunk,
-  session: ChunkSession,
-  claim: ChunkClaim,
-  lease: HeldLease,
-  given: { operation: TransactionOperation; checked: readonly CheckedRecord[]; pass: Pass },
+  { session, claim, lease, operation, pass }: OpenChunk,
+  checked: readonly CheckedRecord[],
+  share: Share,
 ): Promise<Pause | null> {
-  const { operation, checked, pass } = given;
   let paused: Pause | null = null;
   await session.settleProcessing(claim, async (tx, journal) => {
     paused = null;
     const known = new Map(journal.map((entry) => [entry.record, entry]));
     const open = goodOf(checked).filter(({ number }) => known.get(number)?.state !== 'final');
-    const due = open.filter(({ number }) => (known.get(number)?.dueSeconds ?? 0) <= 0);
+    const due = share === 'rest' ? [] : open.filter(({ number }) => dueSeconds(known.get(number)) <= 0);
     const { records: allowed, waitSeconds } = await pass.take(due.length);
     const now = due.slice(0, allowed);
     const results = await applyInTransaction(operation, now, tx, contextOf(engine, claim, lease.signal));
 
     const tried = now.map(({ number }, index) =>
-      afterTry(operation, known.get(number) ?? newTo(claim, number), results[index]!),
+      afterTry(triesOf(operation, claim), known.get(number) ?? newTo(claim, number), results[index]!),
     );
+    if (share === 'run' && allowed >= due.length) return { tried };
     for (const entry of tried) known.set(entry.record, entry);
     const waits = open.flatMap(({ number }) => {
       const entry = known.get(number);
       if (entry?.state === 'final') return [];
-      return [entry === undefined || entry.dueSeconds <= 0 ? waitSeconds : entry.dueSeconds];
+      return [dueSeconds(entry) <= 0 ? waitSeconds : dueSeconds(entry)];
     });
     if (waits.length > 0) {
       paused = { delaySeconds: Math.max(0, Math.min(...waits)) };
@@ -82,7 +106,23 @@ async function runInTransaction(
   return paused;
 }
 
+function dueSeconds(entry: JournalEntry | undefined): number {
+  return entry?.dueSeconds ?? 0;
+}
+
+/** Tries that ended with their worker speak against no record. */
+function triesOf({ limits }: TransactionOperation, { crashes }: ChunkClaim): Pick<Operation, 'limits'> {
+  return { limits: { ...limits, attempts: (limits.attempts ?? DEFAULT_ATTEMPTS) + crashes } };
+}
+
 /** A record that the journal does not have yet: earlier attempts were of the chunk, which failed as a whole. */
-function newTo({ attempts }: ChunkClaim, record: number): JournalEntry {
-  return { record, state: 'waiting', attempts: attempts - 1, dueSeconds: 0, uncertain: false, result: null };
+function newTo({ attempts, crashes }: ChunkClaim, record: number): JournalEntry {
+  return {
+    record,
+    state: 'waiting',
+    attempts: attempts - 1 + crashes,
+    dueSeconds: 0,
+    uncertain: false,
+    result: null,
+  };
 }

@@ -1,5 +1,7 @@
 import type { OutsideOperation } from '../core/operation.ts';
+import type { Trial } from './alone/trial.ts';
 import type { CheckedRecord } from './checked-record.ts';
+import type { ChunkInput } from './chunk-input.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import { LONGEST_WAIT_MS, OutsideCalls } from './outside/calls.ts';
 import { JournalWriter } from './outside/journal-writer.ts';
@@ -7,12 +9,15 @@ import { PendingRecords, pendingFrom } from './outside/pending-records.ts';
 import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
 import { contextOf, goodOf, type Pause, type RunChunk, settled } from './settle-chunk.ts';
 
+type RunOutside = RunChunk & { stopping?: () => boolean };
+
 interface Chunk {
   session: ChunkSession;
   claim: ChunkClaim;
   lease: HeldLease;
   operation: OutsideOperation;
-  checked: readonly CheckedRecord[];
+  /** Monotonic clock (ms) after which the visit begins no calls. */
+  until: number;
 }
 
 /**
@@ -22,33 +27,57 @@ interface Chunk {
  * @returns `null`: it is settled
  */
 export async function runOutside(
-  engine: RunChunk & { stopping?: () => boolean },
+  engine: RunOutside,
   session: ChunkSession,
   claim: ChunkClaim,
   lease: HeldLease,
   operation: OutsideOperation,
-  checked: readonly CheckedRecord[],
+  input: ChunkInput,
+  trial?: Trial,
 ): Promise<Pause | null> {
-  const chunk = { session, claim, lease, operation, checked };
+  const chunk = { session, claim, lease, operation, until: performance.now() + VISIT_MS };
+  if (trial === undefined) {
+    const { records } = input.all();
+    return await settleOrPause(engine, chunk, records, await sendOpen(engine, chunk, records));
+  }
+  for await (const run of trial.runs()) {
+    const delaySeconds = await sendOpen(engine, chunk, input.of(run));
+    if (delaySeconds === 0 && performance.now() <= chunk.until) continue;
+    await session.settleProcessing(claim, async () => ({ entries: [], delaySeconds }));
+    return { delaySeconds };
+  }
+  await trial.over();
+  return await settleOrPause(engine, chunk, input.all().records, 0);
+}
+
+/**
+ * Sends what has no result yet and may be sent soon.
+ * @returns for how many seconds nothing more may be sent
+ */
+async function sendOpen(
+  engine: RunOutside,
+  chunk: Chunk,
+  checked: readonly CheckedRecord[],
+): Promise<number> {
+  const { session, claim, operation } = chunk;
   const known = new Map((await session.journal(claim)).map((entry) => [entry.record, entry]));
   const open = goodOf(checked).filter(({ number }) => known.get(number)?.state !== 'final');
   const pending = open.map((record) => pendingFrom(record, known.get(record.number)));
   const todo = new PendingRecords(pending, operation.limits.callRecords ?? 1);
   if ((todo.waitMs ?? Number.POSITIVE_INFINITY) <= LONGEST_WAIT_MS) await makeCalls(engine, chunk, todo);
-  return await settleOrPause(engine, chunk, todo.heldBackSeconds);
+  return todo.heldBackSeconds;
 }
 
 /** For how long one visit begins calls: then others have their turn, as a chunk may wait for slow answers for minutes. */
 const VISIT_MS = 5000;
 
 async function makeCalls(
-  engine: RunChunk & { stopping?: () => boolean },
-  { session, claim, lease, operation }: Chunk,
+  engine: RunOutside,
+  { session, claim, lease, operation, until }: Chunk,
   todo: PendingRecords,
 ): Promise<void> {
   const pass = await engine.gate.enter(operation, claim.accountId, lease.signal);
   if ('waitSeconds' in pass) return todo.holdBack(pass.waitSeconds);
-  const until = performance.now() + VISIT_MS;
   try {
     const calls = new OutsideCalls({
       ...{ operation, todo, pass, lease },
@@ -67,7 +96,8 @@ async function makeCalls(
 /** Settles the chunk if the journal has the result of every good record; else it waits until one can be sent. */
 async function settleOrPause(
   engine: RunChunk,
-  { session, claim, lease, checked }: Chunk,
+  { session, claim, lease }: Chunk,
+  checked: readonly CheckedRecord[],
   heldBackSeconds: number,
 ): Promise<Pause | null> {
   let paused: Pause | null = null;

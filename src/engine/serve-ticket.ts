@@ -1,42 +1,38 @@
-import type { Stage } from '../core/batch.ts';
-import { LeaseLost, PermanentFault, RetryableFault } from '../core/errors.ts';
+import { type Stage, statusesBefore } from '../core/batch.ts';
+import { PermanentFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { backoffSeconds } from './backoff.ts';
-import { type ConvertInput, convertInput } from './convert-input.ts';
-import { type CopyUpload, copyUpload } from './copy-upload.ts';
+import { afterFault, nameOf } from './after-fault.ts';
+import type { AloneRoom } from './alone/room.ts';
+import { workApart } from './alone/work-apart.ts';
+import { brokenOff } from './break-off.ts';
+import { type DoStep, doStep } from './do-step.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
+import type { RunAlone } from './ports/alone.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type {
   BatchClaim,
-  BatchReason,
   BatchStage,
   ChunkClaim,
+  ClaimOnly,
   KnownOperations,
   LeaseRef,
   WorkStore,
   WorkWaiting,
 } from './ports/work-store.ts';
-import { type RemoveBatch, removeBatch } from './remove-batch.ts';
-import { copyRecords } from './retry/copy-records.ts';
 import { runChunk } from './run-chunk.ts';
 import type { Pause, RunChunk } from './settle-chunk.ts';
 import { ticketsFor } from './sweep.ts';
 import { type ValidateChunk, validateChunk } from './validate-chunk.ts';
-import { type WriteResults, writeResults } from './write-results.ts';
 
-export interface ServeTicket
-  extends CopyUpload,
-    ConvertInput,
-    ValidateChunk,
-    RunChunk,
-    WriteResults,
-    RemoveBatch {
+export interface ServeTicket extends DoStep, ValidateChunk, RunChunk {
   work: WorkStore;
   queue: WorkQueue;
   leases: LeaseKeeper;
   known: KnownOperations;
   /** The stages in which this worker is at a long batch. */
   longStages: Set<BatchStage>;
+  /** How what has lost a worker is done; as everything else, where this is left out. */
+  alone?: { run: RunAlone; room: AloneRoom };
   log: Log;
   /** True once the worker is told to stop: it finishes what it holds and begins nothing. */
   stopping: () => boolean;
@@ -86,10 +82,13 @@ async function serveBatch(
   if (room) engine.longStages.add(stage);
   let claim: BatchClaim | null = null;
   try {
-    claim = await engine.work.claimBatch(stage, engine.known, {
-      ...(batchId !== undefined && { batchId }),
-      ...(batchId === undefined && !room && { mostBytes: SHORT_BYTES }),
-    });
+    claim = await claimWithRoom(engine, stage, (only) =>
+      engine.work.claimBatch(stage, engine.known, {
+        ...only,
+        ...(batchId !== undefined && { batchId }),
+        ...(batchId === undefined && !room && { mostBytes: SHORT_BYTES }),
+      }),
+    );
   } finally {
     if (room && (claim === null || claim.upload.bytes <= SHORT_BYTES)) engine.longStages.delete(stage);
   }
@@ -98,26 +97,13 @@ async function serveBatch(
   const lease: LeaseRef = { kind: 'batch', batchId: claimed.batchId, lease: claimed.lease };
   try {
     const followUp = await underLease(engine, claimed, lease, async (held) => {
-      await ON_BATCHES[stage](engine, claimed, held);
+      await doStep(engine, claimed, held);
       return null;
     });
     return { batchId: claimed.batchId, followUp };
   } finally {
     if (room && claimed.upload.bytes > SHORT_BYTES) engine.longStages.delete(stage);
   }
-}
-
-const ON_BATCHES = {
-  copy: copyInput,
-  convert: convertInput,
-  write_results: writeResults,
-  remove: removeBatch,
-};
-
-/** Of its own upload, or of the batch that it retries. */
-async function copyInput(engine: ServeTicket, claim: BatchClaim, lease: HeldLease): Promise<void> {
-  const ofUpload = claim.retry === null || claim.retry.records === 'corrected';
-  await (ofUpload ? copyUpload : copyRecords)(engine, claim, lease);
 }
 
 /** `null`: nothing was claimed. */
@@ -127,7 +113,9 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
   }
   const session = await engine.work.openSession();
   try {
-    const claim = await session.claim(stage, engine.known, batchId);
+    const claim = await claimWithRoom(engine, stage, (only) =>
+      session.claim(stage, engine.known, batchId, only),
+    );
     if (claim === null) return null;
     const lease: LeaseRef = {
       kind: 'chunk',
@@ -135,11 +123,13 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
       number: claim.range.number,
       lease: claim.lease,
     };
-    const followUp = await underLease(engine, claim, lease, async (held) => {
-      if (stage !== 'validate') return await runChunk(engine, session, claim, held);
-      await validateChunk(engine, session, claim, held);
-      return null;
-    });
+    const followUp = await underLease(engine, claim, lease, (held) =>
+      brokenOff(session, held.signal, async () => {
+        if (stage !== 'validate') return await runChunk(engine, session, claim, held);
+        await validateChunk(engine, session, claim, held);
+        return null;
+      }),
+    );
     return { batchId: claim.batchId, followUp };
   } finally {
     session.release();
@@ -153,12 +143,64 @@ async function underLease(
   work: (held: HeldLease) => Promise<Pause | null>,
 ): Promise<WorkWaiting[]> {
   try {
-    const paused = await engine.leases.hold(lease, work);
+    const paused = await engine.leases.hold(lease, async (held) => {
+      checkCrashes(engine, claim, lease);
+      if (engine.alone === undefined || !runsAlone(claim)) return await work(held);
+      return await workApart(engine, engine.alone.run, claim, held);
+    });
     if (paused !== null) await wakeAfter(engine, claim, paused);
   } catch (error) {
     if (!(await afterFault(engine, claim, lease, error))) return [];
+  } finally {
+    if (runsAlone(claim)) await leaveRoom(engine, claim.stage);
   }
   return await engine.work.advance(claim.batchId);
+}
+
+/** What is removed needs the object store alone, and nothing that could end a process. */
+function runsAlone(claim: BatchClaim | ChunkClaim): boolean {
+  return claim.crashes > 0 && claim.stage !== 'remove';
+}
+
+/** What has lost a worker is only claimed while there is room for it. */
+async function claimWithRoom<Claim extends BatchClaim | ChunkClaim>(
+  engine: ServeTicket,
+  stage: Stage,
+  claim: (only: Pick<ClaimOnly, 'unsuspected'>) => Promise<Claim | null>,
+): Promise<Claim | null> {
+  const room = engine.alone?.room;
+  if (room === undefined || stage === 'remove') return await claim({});
+  if (!room.take(stage)) {
+    const found = await claim({ unsuspected: true });
+    if (found === null) room.missed(stage);
+    return found;
+  }
+  let found: Claim | null = null;
+  try {
+    found = await claim({});
+    return found;
+  } finally {
+    if (found === null || !runsAlone(found)) await leaveRoom(engine, stage);
+  }
+}
+
+async function leaveRoom({ alone, work, queue }: ServeTicket, stage: Stage): Promise<void> {
+  const missed = alone?.room.leave(stage) ?? [];
+  if (missed.length === 0) return;
+  const waiting = await work.waitingWork();
+  const firsts = missed.flatMap((one) => waiting.find((item) => item.stage === one) ?? []);
+  await queue.enqueue(firsts.map(({ stage: of, batchId }) => ({ stage: of, batchId })));
+}
+
+/**
+ * Work that was taken over again and again goes round no more, unless its batch cannot fail: then it keeps trying.
+ * @throws {PermanentFault} retries_exhausted
+ */
+function checkCrashes({ settings }: ServeTicket, claim: BatchClaim | ChunkClaim, lease: LeaseRef): void {
+  if (claim.crashes < settings.maxCrashes) return;
+  if (claim.kind === 'batch' && !statusesBefore('failed').includes(claim.status)) return;
+  const message = `${nameOf(lease, claim)} was begun, and its worker was gone before it had ended, ${claim.crashes} times`;
+  throw new PermanentFault('retries_exhausted', message);
 }
 
 /** What waits for longer is found by a sweep, as what waits for a ticket that was lost. */
@@ -170,62 +212,5 @@ async function wakeAfter(
   { delaySeconds }: Pause,
 ): Promise<void> {
   if (delaySeconds > LONGEST_TICKET_SECONDS) return;
-  await engine.queue.enqueue([{ stage: stageOf(claim), batchId: claim.batchId, delaySeconds }]);
-}
-
-/** Gives the work back or ends the batch. True: the batch may have moved on, or its work can be had again at once. */
-async function afterFault(
-  engine: ServeTicket,
-  claim: BatchClaim | ChunkClaim,
-  lease: LeaseRef,
-  error: unknown,
-): Promise<boolean> {
-  const about = { batch: claim.batchId, chunk: lease.number, attempt: claim.attempts, err: error };
-  const free = error instanceof LeaseLost || (error instanceof RetryableFault && error.free);
-  const delaySeconds = free ? 0 : backoffSeconds(claim.attempts);
-
-  // Only the holder may judge: a worker that was frozen meanwhile has nothing to say about the batch any more.
-  const reason = whyGivenUp(engine, claim, lease, error);
-  const given =
-    reason === null
-      ? await engine.work.giveBack(lease, { delaySeconds, free })
-      : await engine.work.giveUp(lease, reason, { delaySeconds });
-  if (!given) {
-    engine.log.info(about, 'the work was not ours any more');
-    return true;
-  }
-  if (reason !== null) {
-    const permanent = error instanceof PermanentFault;
-    // That somebody's right was taken is no fault of anything here.
-    const level = reason.code === 'permission_withdrawn' ? 'warn' : 'error';
-    engine.log[level](about, permanent ? 'the batch cannot go on' : 'the last attempt failed');
-    return true;
-  }
-  engine.log[free ? 'debug' : 'warn'](about, 'the step failed and will be tried again');
-  if (free) await engine.queue.enqueue([{ stage: stageOf(claim), batchId: claim.batchId }]);
-  return false;
-}
-
-/** `null`: it is tried again. */
-function whyGivenUp(
-  engine: ServeTicket,
-  claim: BatchClaim | ChunkClaim,
-  lease: LeaseRef,
-  error: unknown,
-): BatchReason | null {
-  if (error instanceof PermanentFault) return { code: error.code, message: error.message };
-  const free = error instanceof LeaseLost || (error instanceof RetryableFault && error.free);
-  if (free || claim.attempts < engine.settings.maxAttempts) return null;
-  return { code: 'retries_exhausted', message: exhausted(lease, claim, error) };
-}
-
-function stageOf(claim: BatchClaim | ChunkClaim): Stage {
-  return claim.stage;
-}
-
-function exhausted(lease: LeaseRef, claim: BatchClaim | ChunkClaim, error: unknown): string {
-  const what = lease.number === undefined ? `the step ${stageOf(claim)}` : `chunk ${lease.number}`;
-  // What a client may read names the kind of trouble; the details are in the log.
-  const why = error instanceof RetryableFault ? error.message : 'an unexpected error, see the log';
-  return `${what} failed ${claim.attempts} times: ${why}`;
+  await engine.queue.enqueue([{ stage: claim.stage, batchId: claim.batchId, delaySeconds }]);
 }

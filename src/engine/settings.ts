@@ -9,8 +9,9 @@ export interface EngineSettings {
   unpackedBytes: number;
   leaseSeconds: number;
   maxAttempts: number;
-  uploadKeepSeconds: number;
-  /** How long a batch's objects are kept after its end, where the request does not say. */
+  /** How often the worker of a step may be gone before it has ended, and how many records of a chunk may crash theirs. */
+  maxCrashes: number;
+  /** How long a batch's objects are kept after its end, where neither the request nor its account says. */
   keepSeconds: number;
   /** After how long a step that shows no progress is given up, and tried again. */
   stepSeconds: number;

@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts';
 import type { OperationContext, OperationRecord, OperationRegistry } from '../core/operation.ts';
+import { MOST_CRASHES_ALONE } from '../core/probes.ts';
 import { RecordReader } from '../core/record.ts';
 import {
   failedLine,
@@ -90,12 +91,17 @@ function linesOf(
   return checked.map((record): ResultLine => {
     const { number, customId } = record;
     if (record.skipped) return skippedLine(number, customId);
-    if (record.errors !== undefined) return failedLine(number, record.errors, 0, customId);
+    if (record.errors !== undefined) return failedLine(number, record.errors, triesOfBad(record), customId);
     const { result, attempts } = journal.get(number) ?? {};
     if (result == null || attempts === undefined) throw new Error(`record ${number} has no result`);
     if (result.status === 'succeeded') return succeededLine(number, result.output, attempts, customId);
     return failedLine(number, [told(result.error, record.input, reader)], attempts, customId);
   });
+}
+
+/** What is bad is not tried, but for what was found to be bad by trying. */
+export function triesOfBad({ crashed }: { crashed?: true }): number {
+  return crashed ? MOST_CRASHES_ALONE : 0;
 }
 
 /** What a handler says of a record, with the column that the field has in the file, and the value that it has there. */

@@ -1,6 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Caller, isAllowed } from '../core/access.ts';
-import type { Execution, OnDuplicateFile, OnInvalid, ResultsFormat } from '../core/batch.ts';
+import type { AccountLimits } from '../core/account-limits.ts';
+import {
+  copyStage,
+  type Execution,
+  type OnDuplicateFile,
+  type OnInvalid,
+  type ResultsFormat,
+} from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import { leafFields } from '../core/field.ts';
 import { tokenOf } from '../core/json-pointer.ts';
@@ -74,7 +81,7 @@ export async function submitBatch(
   request: BatchRequest,
   keep?: KeepAnswer<BatchRow>,
 ): Promise<BatchRow> {
-  const operation = checkRequest(engine.operations, request);
+  const operation = checkRequest(engine.operations, caller, request);
   if (!isAllowed(caller.statements, operation.name)) {
     throw new RequestError('forbidden', `the role of ${caller.user} does not allow ${operation.name}`);
   }
@@ -88,17 +95,18 @@ export async function submitBatch(
       operationVersion: operation.version,
       effects: operation.effects,
       ...upload,
-      ...optionsOf(engine.settings, operation, request),
+      ...optionsOf(engine.settings, caller, operation, request),
     },
     keep,
   );
-  wake(engine, id, [{ stage: 'copy', batchId: id, tickets: 1 }]);
+  wake(engine, id, [{ stage: copyStage({ ...batch, isRetry: false }), batchId: id, tickets: 1 }]);
   return batch;
 }
 
 /** What the request asks for, with the defaults of what it leaves out. */
 export function optionsOf(
-  settings: EngineSettings,
+  { keepSeconds }: Pick<EngineSettings, 'keepSeconds'>,
+  { limits }: Pick<Caller, 'limits'>,
   operation: Operation,
   request: Omit<BatchRequest, 'handler'>,
 ): BatchOptions {
@@ -115,7 +123,7 @@ export function optionsOf(
     customId: request.custom_id ?? null,
     priority: request.priority ?? 0,
     resultsFormats: request.results_format ?? ['ndjson'],
-    expiresAfter: request.expires_after ?? settings.keepSeconds,
+    expiresAfter: request.expires_after ?? limits.keepSeconds ?? keepSeconds,
     format: fileFormatOf(request.format ?? {}),
     metadata: request.metadata ?? {},
   };
@@ -124,6 +132,7 @@ export function optionsOf(
 /** @throws {RequestError} invalid_request */
 export function checkRequest(
   operations: OperationRegistry,
+  { limits }: Pick<Caller, 'limits'>,
   request: Omit<BatchRequest, 'handler'>,
 ): Operation {
   const operation = operations.get(request.operation);
@@ -142,6 +151,7 @@ export function checkRequest(
     ...customIdProblems(request.custom_id),
     ...formatProblems(request.format ?? {}),
     ...stopAfterProblems(request.stop_after ?? null),
+    ...keepProblems(limits, request.expires_after),
     ...operation.checkSettings({ ...request.settings }).map((error) => ({
       pointer: `/settings/${tokenOf(error.field ?? '')}`,
       code: error.code,
@@ -150,6 +160,12 @@ export function checkRequest(
   ];
   if (problems.length > 0) throw invalidRequest(...problems);
   return operation;
+}
+
+function keepProblems({ keepSeconds }: AccountLimits, asked: number | undefined): FieldProblem[] {
+  if (asked === undefined || keepSeconds === null || asked <= keepSeconds) return [];
+  const message = `must be at most ${keepSeconds}, as long as files of the account are kept`;
+  return [{ pointer: '/expires_after', code: 'out_of_range', message }];
 }
 
 const OURS = 'is a column that result files have of their own, where it would be lost; rename it in the file';

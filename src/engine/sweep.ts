@@ -9,10 +9,13 @@ import type { Ticket, WorkQueue } from './ports/work-queue.ts';
 import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
 import { type RemoveUploads, removeUploads } from './remove-uploads.ts';
 import type { EngineSettings } from './settings.ts';
+import { type TidyBatches, tidyBatches } from './tidy-batches.ts';
 
 export interface Sweep {
   uploads: UploadSweep;
-  objects: RemoveUploads['objects'] & MeasureUploads['objects'];
+  objects: RemoveUploads['objects'] & MeasureUploads['objects'] & TidyBatches['objects'];
+  keeping: TidyBatches['keeping'];
+  tidying: TidyBatches['tidying'];
   work: Pick<
     WorkStore,
     | 'reclaimExpired'
@@ -31,7 +34,7 @@ export interface Sweep {
   throttle: Pick<SignInThrottle, 'forgetOld'>;
   signingKeys: Pick<SigningKeyStore, 'forgetOld'>;
   queue: WorkQueue;
-  settings: Pick<EngineSettings, 'maxAttempts' | 'stalledSeconds'>;
+  settings: Pick<EngineSettings, 'leaseSeconds' | 'maxAttempts' | 'stalledSeconds'>;
   log: Log;
 }
 
@@ -55,6 +58,7 @@ export async function sweep(engine: Sweep): Promise<void> {
     'write tickets': () => topUp(engine),
     'remove uploads': () => removeUploads(engine),
     'measure uploads': () => measureUploads(engine),
+    'tidy up': () => tidyBatches(engine),
     'forget old answers': () => engine.idempotency.forgetOld(MOST_FORGOTTEN),
     'forget unused limits': () => engine.limits.forgetUnused(MOST_FORGOTTEN),
     'forget old sessions': () => engine.sessions.forgetOld(MOST_FORGOTTEN),

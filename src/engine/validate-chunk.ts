@@ -1,6 +1,7 @@
 import type { OperationRegistry } from '../core/operation.ts';
 import { failedLine } from '../core/result.ts';
 import { summarise } from '../core/tally.ts';
+import type { Trial } from './alone/trial.ts';
 import { operationOf } from './bind-input.ts';
 import { customIdsOf } from './custom-ids.ts';
 import type { HeldLease } from './lease-keeper.ts';
@@ -9,6 +10,7 @@ import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
 import { putPart } from './put-part.ts';
 import { readChunk } from './read-chunk.ts';
 import type { EngineSettings } from './settings.ts';
+import { triesOfBad } from './settle-chunk.ts';
 
 export interface ValidateChunk {
   operations: OperationRegistry;
@@ -16,17 +18,26 @@ export interface ValidateChunk {
   settings: EngineSettings;
 }
 
-/** Checks every record of a chunk and keeps the bad ones as a part. Nothing is processed before all are checked. */
+/**
+ * Checks every record of a chunk and keeps the bad ones as a part. Nothing is processed before all are checked.
+ * @param trial of a suspect chunk
+ */
 export async function validateChunk(
   engine: ValidateChunk,
   session: ChunkSession,
   claim: ChunkClaim,
   lease: HeldLease,
+  trial?: Trial,
 ): Promise<void> {
   const operation = operationOf(engine.operations, claim);
-  const { records, coerced } = await readChunk(engine, claim, operation, lease.signal);
+  const input = await readChunk(engine, claim, operation, lease.signal);
+  for await (const run of trial?.runs() ?? []) input.of(run);
+  await trial?.over();
+  const { records, coerced } = input.all();
   const bad = records.flatMap((record) => (record.errors === undefined ? [] : [record]));
-  const lines = bad.map((record) => failedLine(record.number, record.errors, 0, record.customId));
+  const lines = bad.map((record) =>
+    failedLine(record.number, record.errors, triesOfBad(record), record.customId),
+  );
   const { leaseSeconds } = engine.settings;
   const part =
     lines.length === 0

@@ -28,8 +28,6 @@ const SETTINGS = {
   SHEAF_LEASE_SECONDS: '2',
   SHEAF_SWEEP_SECONDS: '1',
   SHEAF_WORKER_CONCURRENCY: '2',
-  // Whoever is killed has not failed; but as long as that is not told apart, no step may run out of attempts here.
-  SHEAF_MAX_ATTEMPTS: '100',
 };
 
 /** In which of its statuses how many strikes fall on the batch: about as long as it stays in them. */

@@ -7,6 +7,7 @@ import { completeUpload } from '../../src/engine/complete-upload.ts';
 import { createMultipartUpload } from '../../src/engine/create-multipart-upload.ts';
 import { createUpload, type UploadRequest } from '../../src/engine/create-upload.ts';
 import { measureUploads } from '../../src/engine/measure-uploads.ts';
+import { retryBatch } from '../../src/engine/retry-batch.ts';
 import { submitBatch } from '../../src/engine/submit-batch.ts';
 import { actorFor } from '../support/actor.ts';
 import { BatchResults, workbook } from '../support/batch-results.ts';
@@ -296,5 +297,50 @@ describe('a file with more records than the account may have in one', () => {
 
     const whole = await submit(caller, await filled(caller, await file(25)));
     expect(await sheaf.ended(whole.id)).toMatchObject({ status: 'completed', counts: { succeeded: 25 } });
+  });
+});
+
+describe('how long things are kept', () => {
+  const options = { operation: 'create_learner' };
+
+  it('is the account’s own: an upload for so long, the files of a batch for no longer', async () => {
+    const caller = await setLimits({ uploadSeconds: 7200, keepSeconds: 86_400 });
+    const handler = await filled(caller, 'learner_id\nkept\n');
+    const [upload] = await sheaf.sql<{ seconds: number }[]>`
+      select extract(epoch from expires_at - created_at)::float8 as seconds from uploads where id = ${handler}`;
+    expect(upload!.seconds).toBeCloseTo(7200, 0);
+    const longer = submitBatch(engineOf(caller), caller, { handler, ...options, expires_after: 86_401 });
+    await expect(longer).rejects.toMatchObject({
+      code: 'invalid_request',
+      errors: [
+        { pointer: '/expires_after', code: 'out_of_range', message: expect.stringContaining('86400') },
+      ],
+    });
+    const batch = await submitBatch(engineOf(caller), caller, { handler, ...options });
+    expect(batch.expiresAfter).toBe(86_400);
+    const other = { handler: await filled(caller, 'learner_id\nless\n'), ...options, expires_after: 60 };
+    expect((await submitBatch(engineOf(caller), caller, other)).expiresAfter).toBe(60);
+  });
+
+  it('is as the server is set where nothing is set for the account, and then a request may ask for more', async () => {
+    const caller = await setLimits({});
+    expect(caller.limits).toMatchObject({ uploadSeconds: 86_400, keepSeconds: null });
+    const handler = await filled(caller, 'learner_id\nany\n');
+    const more = { handler, ...options, expires_after: 315_360_000 };
+    expect((await submitBatch(engineOf(caller), caller, more)).expiresAfter).toBe(315_360_000);
+    const second = { handler: await filled(caller, 'learner_id\nset\n'), ...options };
+    expect((await submitBatch(engineOf(caller), caller, second)).expiresAfter).toBe(2_592_000);
+  });
+
+  it('of a retry is that of its batch, but for what the account may not have any more', async () => {
+    await workers();
+    const ample = await setLimits({});
+    const handler = await filled(ample, 'learner_id\nonce\nonce\n');
+    const made = await submitBatch(engineOf(ample), ample, { handler, ...options, expires_after: 7200 });
+    expect(await sheaf.ended(made.id)).toMatchObject({ counts: { failed: 1 } });
+    const less = await setLimits({ keepSeconds: 3600 });
+    const retry = await retryBatch(engineOf(less), less, made.id, {});
+    expect(retry.expiresAfter).toBe(3600);
+    await sheaf.ended(retry.id);
   });
 });

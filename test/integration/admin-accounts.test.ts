@@ -44,7 +44,13 @@ async function make(given: object = {}) {
 const entriesOf = async (target: string) =>
   (await request('GET', `/admin/audit?target=${target}`)).json().items;
 
-const DEFAULTS = { batches: 77, worker_weight: 1, chunks: null };
+const DEFAULTS = {
+  batches: 77,
+  upload_seconds: 86_400,
+  keep_seconds: null,
+  worker_weight: 1,
+  chunks: null,
+};
 
 describe('making one', () => {
   it('has the default limits, where none are set, and is in the log', async () => {
@@ -207,6 +213,10 @@ describe('limits', () => {
     ['batches', -1],
     ['batches', 0.5],
     ['stored_bytes', -1],
+    ['upload_seconds', 59],
+    ['upload_seconds', 315_360_001],
+    ['keep_seconds', 59],
+    ['keep_seconds', 0.5],
     ['worker_weight', 0],
     ['worker_weight', 0.09],
     ['worker_weight', 100.1],
@@ -249,7 +259,10 @@ describe('limits', () => {
   it('that several set at once are all set', async () => {
     const { account } = await make();
     const url = `/admin/accounts/${account}`;
-    const each = [{ batches: 1 }, { records: 2 }, { file_bytes: 3 }, { chunks: 4 }, { worker_weight: 5 }];
+    const each = [
+      ...[{ batches: 1 }, { records: 2 }, { file_bytes: 3 }, { chunks: 4 }, { worker_weight: 5 }],
+      ...[{ upload_seconds: 60 }, { keep_seconds: 61 }],
+    ];
     await Promise.all(each.map((limits) => request('PATCH', url, { limits })));
     expect((await request('GET', url)).json().limits_set).toEqual(Object.assign({}, ...each));
   });

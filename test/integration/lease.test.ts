@@ -46,8 +46,14 @@ async function claimAgain() {
 const expire = () => sheaf.sql`update chunks set lease_expires_at = now() - interval '1 second'`;
 
 async function row() {
-  const [chunk] = await sheaf.sql`select status, lease, part, attempts from chunks`;
-  return chunk as { status: string; lease: string | null; part: string | null; attempts: number };
+  const [chunk] = await sheaf.sql`select status, lease, part, attempts, crashes from chunks`;
+  return chunk as {
+    status: string;
+    lease: string | null;
+    part: string | null;
+    attempts: number;
+    crashes: number;
+  };
 }
 
 /** What a promise that may reject before anybody looks comes to. */
@@ -169,7 +175,7 @@ describe('the takeover of an expired lease', () => {
 
     // Its successor writes the same learner: it would wait for ever for a transaction that nobody ends.
     const successor = await claimAgain();
-    expect(successor.claim.attempts).toBe(2);
+    expect(successor.claim).toMatchObject({ attempts: 1, crashes: 1 });
     await successor.session.settleProcessing(successor.claim, async ({ sql }) => {
       await sql`insert into learners (account_id, learner_id) values (${successor.claim.accountId}, ${'a'})`;
       return { ...OUTCOME, part: 'parts/successor' };
@@ -218,6 +224,17 @@ describe('the takeover of an expired lease', () => {
         storedBytes: 0,
       }),
     ).rejects.toBeInstanceOf(LeaseLost);
+  });
+
+  it('costs no attempt and counts a crash, unless nobody could renew because the server was started anew', async () => {
+    await claimed();
+    await expire();
+    await sheaf.services.work.reclaimExpired();
+    expect(await row()).toMatchObject({ attempts: 0, crashes: 1 });
+    await claimAgain();
+    await sheaf.sql`update chunks set lease_expires_at = pg_postmaster_start_time() + interval '1 second'`;
+    await sheaf.services.work.reclaimExpired();
+    expect(await row()).toMatchObject({ attempts: 0, crashes: 1 });
   });
 
   it('by many workers at once hands the work out once', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 import { expect, it } from 'vitest';
-import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
+import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
 import { createTestDatabase } from '../support/sheaf.ts';
 
 const DRIZZLE = fileURLToPath(new URL('../../drizzle', import.meta.url));
@@ -45,7 +45,7 @@ it('what chunks have told of their failures is kept when it moves to columns of 
   const directory = await earlierMigrations();
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
   try {
-    await migrateDatabase(database.url, directory);
+    await migrateDatabase(database.url, { folder: directory });
     const first = [{ record: 1, code: 'required', message: 'must be given' }];
     await addBatch(sql, [{ codes: { required: 1, too_long: 1 }, first }, null, { codes: {}, first: [] }]);
     await migrateDatabase(database.url);

@@ -8,7 +8,7 @@ import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import postgres from 'postgres';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import * as access from '../../src/adapters/postgres/access-schema.ts';
-import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
+import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
 import * as schema from '../../src/adapters/postgres/schema.ts';
 import * as training from '../../src/adapters/postgres/training-schema.ts';
 import * as work from '../../src/adapters/postgres/work-schema.ts';
@@ -138,7 +138,7 @@ describe('the migrations', () => {
       const earlier = { ...journal, entries: journal.entries.slice(0, version) };
       await writeFile(join(directory, 'meta/_journal.json'), JSON.stringify(earlier));
       const { url, sql } = await emptyDatabase();
-      await migrateDatabase(url, directory);
+      await migrateDatabase(url, { folder: directory });
       await migrateDatabase(url);
       expect(await catalog(sql)).toEqual(expected);
     }

@@ -301,7 +301,7 @@ describe('a worker that dies while it copies the records', () => {
       const { id } = await retryBatch(apart.engine, apart.caller, parent.id, {});
       // It has claimed the copy and written a part of it, and nobody hears of it again.
       const known = { names: ['hold'], versions: [1] };
-      const claim = await apart.services.work.claimBatch('copy', known, { batchId: id });
+      const claim = await apart.services.work.claimBatch('copy_checked', known, { batchId: id });
       expect(claim?.retry).toEqual({ of: parent.id, records: 'failed' });
       await apart.services.objects.put(`batches/${id}/input/${claim!.lease}`, Buffer.from('bad\nba'));
       await apart.startWorkers();

@@ -242,7 +242,7 @@ describe('a worker that died', () => {
   });
 });
 
-describe('a step that fails as often as it may', () => {
+describe('a step that loses its worker, or fails, as often as it may', () => {
   const settled = { succeeded: 0, failed: 0, skipped: 0 };
   it.each<[Stage, string, BatchRow['counts']]>([
     ['copy', 'copying', { ...settled, total: null, unprocessed: 0 }],
@@ -250,7 +250,7 @@ describe('a step that fails as often as it may', () => {
     ['process', 'processing', { ...settled, total: RECORDS, succeeded: 6, unprocessed: 6 }],
     ['write_results', 'writing_results', { ...settled, total: RECORDS, succeeded: RECORDS, unprocessed: 0 }],
   ])('as its workers die in the stage %s: the batch has failed from %s', async (stage, from, counts) => {
-    await open();
+    await open(undefined, { SHEAF_MAX_CRASHES: '3' });
     const batch = await submit();
     await advanceTo(stage);
     await claimAndDie(stage);
@@ -264,11 +264,15 @@ describe('a step that fails as often as it may', () => {
       await claimAndDie(stage);
     }
     await sweep(sheaf.services);
+    expect(await sheaf.batch(batch)).toMatchObject({ status: from });
+    // Whoever comes upon it next does not begin with it again.
+    await step(stage);
     const what = stage === 'validate' || stage === 'process' ? 'chunk 1' : `the step ${stage}`;
+    const message = `${what} was begun, and its worker was gone before it had ended, 3 times`;
     expect(await sheaf.batch(batch)).toMatchObject({
       status: 'failed',
       failedFrom: from,
-      statusReason: { code: 'retries_exhausted', message: `${what} failed 3 times` },
+      statusReason: { code: 'retries_exhausted', message },
     });
 
     await sheaf.startWorkers();

@@ -8,6 +8,8 @@ export const AMPLE: AccountLimits = {
   records: 1_000_000_000,
   batches: 100_000,
   storedBytes: 1e15,
+  uploadSeconds: 86_400,
+  keepSeconds: null,
   workerWeight: 1,
   chunks: null,
   requests: { '*': { perMinute: 1_000_000, lockSeconds: 0 } },

@@ -1,42 +1,124 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Which way something goes: what clients send, or what the server answers. */
+export type Way = 'requests' | 'answers';
 
 /** A way to a server that a test can cut, as when the server or the network is away. */
 export interface CutProxy {
   port: number;
   /** Ends all connections, and refuses new ones. */
   cut(): Promise<void>;
-  /** Connections stay and new ones are taken, but nothing comes through any more. */
-  hang(): void;
-  /** Lets everything through again. */
+  /** Connections stay and new ones are taken, but nothing comes through any more; or nothing that goes this way. */
+  hang(way?: Way): void;
+  /**
+   * Nothing comes through any more on the connections that there are, nor that an end has closed one: each end is left
+   * with half of it, as when the other's machine is gone. New ones are taken.
+   */
+  strand(): void;
+  /** Resets all connections that there are; new ones are taken. */
+  reset(): void;
+  /** Whatever goes through takes longer. */
+  slow(how: Slowness): void;
+  /**
+   * Resets connections in the middle: the next so many on which more bytes than this go the way.
+   * @returns how many were so far
+   */
+  breakAfter(bytes: number, way: Way, connections?: number): () => number;
+  /** Lets everything through again; what hung is reset. */
   mend(): Promise<void>;
+  /** Goes to another port of the server from now on. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
+export interface Slowness {
+  /** Each piece waits so long, one after the other. */
+  delayMs?: number;
+  /** Of each connection, each way. */
+  bytesPerSecond?: number;
+}
+
+interface Breaking {
+  bytes: number;
+  way: Way;
+  left: number;
+  done: number;
+}
+
+/** One connection to the server, and the client's own that it stands for. */
+interface Pair {
+  client: Socket;
+  server: Socket;
+  passed: Record<Way, number>;
+  stranded: boolean;
+}
+
 export async function startCutProxy(to: { host: string; port: number }): Promise<CutProxy> {
-  const sockets = new Set<Socket>();
-  let hanging = false;
+  const pairs = new Set<Pair>();
+  const hanging = new Set<Way>();
+  let target = to.port;
+  let slowness: Slowness = {};
+  let breaking: Breaking | undefined;
   let server: Server | undefined;
 
-  const end = () => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-  };
-  const serve = (from: Socket) => {
-    const target = dial(to.port, to.host);
-    for (const [one, other] of [
-      [from, target],
-      [target, from],
-    ] as const) {
-      sockets.add(one);
-      one.on('data', (data) => {
-        if (!hanging) other.write(data);
-      });
-      one.on('error', () => undefined);
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
+  const reset = () => {
+    for (const { client, server: far } of pairs) {
+      client.resetAndDestroy();
+      far.resetAndDestroy();
     }
+    pairs.clear();
+  };
+  const end = () => {
+    for (const { client, server: far } of pairs) {
+      client.destroy();
+      far.destroy();
+    }
+    pairs.clear();
+  };
+  const serve = (client: Socket) => {
+    const pair: Pair = {
+      client,
+      server: dial(target, to.host),
+      passed: { requests: 0, answers: 0 },
+      stranded: false,
+    };
+    pairs.add(pair);
+    void pass(pair, 'requests');
+    void pass(pair, 'answers');
+  };
+  const pass = async (pair: Pair, way: Way) => {
+    const [from, into] = way === 'requests' ? [pair.client, pair.server] : [pair.server, pair.client];
+    from.on('error', () => undefined);
+    try {
+      for await (const piece of from as AsyncIterable<Buffer>) {
+        if (hanging.has(way) || pair.stranded) continue;
+        const ms = waitFor(piece, slowness);
+        if (ms > 0) await sleep(ms);
+        if (breaks(pair, way, piece)) return;
+        // Called with the error, too, when the other end is gone.
+        await new Promise<void>((resolve) => into.write(piece, () => resolve()));
+      }
+    } catch {
+      // Cut: so is the other half.
+    }
+    if (pair.stranded) return;
+    pairs.delete(pair);
+    into.destroy();
+  };
+  const breaks = (pair: Pair, way: Way, piece: Buffer): boolean => {
+    pair.passed[way] += piece.length;
+    if (breaking === undefined || breaking.way !== way || breaking.left === 0) return false;
+    if (pair.passed[way] <= breaking.bytes) return false;
+    breaking.left -= 1;
+    breaking.done += 1;
+    const into = way === 'requests' ? pair.server : pair.client;
+    // What came before is there by then; of this piece there is half.
+    into.write(piece.subarray(0, piece.length >> 1), () => {
+      pair.client.resetAndDestroy();
+      pair.server.resetAndDestroy();
+    });
+    return true;
   };
   const listen = (port: number) =>
     new Promise<number>((resolve, reject) => {
@@ -54,15 +136,38 @@ export async function startCutProxy(to: { host: string; port: number }): Promise
   return {
     port,
     cut: stop,
-    hang: () => {
-      hanging = true;
+    hang: (way) => {
+      for (const one of way === undefined ? (['requests', 'answers'] as const) : [way]) hanging.add(one);
+    },
+    strand: () => {
+      for (const pair of pairs) pair.stranded = true;
+    },
+    reset,
+    slow: (how) => {
+      slowness = how;
+    },
+    breakAfter(bytes, way, connections = 1) {
+      // Counted from now on, also on connections that were there before.
+      for (const { passed } of pairs) passed[way] = 0;
+      const set = { bytes, way, left: connections, done: 0 };
+      breaking = set;
+      return () => set.done;
     },
     async mend() {
       // What was held back while it hung is lost, as with a connection that was cut.
-      if (hanging) end();
-      hanging = false;
+      if (hanging.size > 0) reset();
+      hanging.clear();
+      slowness = {};
+      breaking = undefined;
       if (server === undefined) await listen(port);
+    },
+    leadTo: (other) => {
+      target = other;
     },
     close: stop,
   };
+}
+
+function waitFor(piece: Buffer, { delayMs = 0, bytesPerSecond }: Slowness): number {
+  return delayMs + (bytesPerSecond === undefined ? 0 : (piece.length / bytesPerSecond) * 1000);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
-import { migrateDatabase } from '../../src/adapters/postgres/database.ts';
+import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
 import { migrateQueue } from '../../src/adapters/queue/postgres-backend.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
 import { startS3Server } from '../../src/embedded/s3/server.ts';

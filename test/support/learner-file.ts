@@ -24,17 +24,23 @@ export function faultsOfLines(
   records: number,
   isBad: (record: number) => boolean = () => false,
 ): string[] {
-  const faults = lines.flatMap((line, index): string[] => {
-    const record = index + 1;
-    if (line.record !== record) return [`line ${record} is of record ${line.record}`];
-    const expected = isBad(record) ? 'failed' : 'succeeded';
-    if (line.status !== expected) return [`record ${record} is ${JSON.stringify(line)}`];
-    if (line.status !== 'succeeded') return [];
-    const { learner_id: id, action } = line.output as { learner_id: string; action: string };
-    // Created, and not found there by a second attempt whose first one had committed.
-    return id === learnerId(prefix, record) && action === 'created'
-      ? []
-      : [`record ${record} is ${JSON.stringify(line)}`];
-  });
+  const faults = lines.flatMap((line, index) => faultOfLine(line, prefix, index + 1, isBad) ?? []);
   return lines.length === records ? faults : [`${lines.length} lines instead of ${records}`, ...faults];
+}
+
+/** Of the line of one record; `null`: nothing. */
+export function faultOfLine(
+  line: ResultLine,
+  prefix: string,
+  record: number,
+  isBad: (record: number) => boolean,
+): string | null {
+  if (line.record !== record) return `line ${record} is of record ${line.record}`;
+  const wrong = () => `record ${record} is ${JSON.stringify(line)}`;
+  const expected = isBad(record) ? 'failed' : 'succeeded';
+  if (line.status !== expected) return wrong();
+  if (line.status !== 'succeeded') return null;
+  const { learner_id: id, action } = line.output as { learner_id: string; action: string };
+  // Created, and not found there by a second attempt whose first one had committed.
+  return id === learnerId(prefix, record) && action === 'created' ? null : wrong();
 }

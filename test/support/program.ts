@@ -26,14 +26,21 @@ export interface Program {
 
 export const ROOT = new URL('../../', import.meta.url).pathname;
 
-/** @throws {Error} with what it logged, when it ends before it is up */
+/**
+ * @param root of which checkout
+ * @param under a command that it is an argument of
+ * @throws {Error} with what it logged, when it ends before it is up
+ */
 export async function startProgram(
   script: string,
   settings: Record<string, string>,
   up: RegExp,
+  root = ROOT,
+  under: readonly string[] = [],
 ): Promise<Program> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
-    cwd: ROOT,
+  const [command = '', ...args] = [...under, process.execPath, '--import', 'tsx', script];
+  const child = spawn(command, args, {
+    cwd: root,
     env: { ...process.env, SHEAF_LOG_LEVEL: 'warn', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -62,9 +62,11 @@ export interface TestDatabase {
 }
 
 /** A database that nobody else has: a copy of the template, or an empty one. */
-export async function createTestDatabase(template = TEMPLATE): Promise<TestDatabase> {
+export async function createTestDatabase(
+  template = TEMPLATE,
+  postgresUrl = inject('postgresUrl'),
+): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`;
-  const postgresUrl = inject('postgresUrl');
   const admin = postgres(postgresUrl, { max: 1, onnotice: () => undefined });
   await admin`create database ${admin(name)} template ${admin(template)}`;
   return {
@@ -84,23 +86,34 @@ export interface TestSheafOptions {
   queue?: 'postgres' | 'redis';
   /** Which S3 server: the embedded one, unless a suite that requires the other says otherwise. */
   s3?: 'embedded' | 'other';
+  /** The way from the services to the parts, such as through proxies; the test's own looks go straight. */
+  through?: (locations: Locations) => Promise<Locations>;
+  /** A PostgreSQL server of the test's own. */
+  postgresUrl?: string;
 }
 
 export async function openTestSheaf(
   settings: Environment = {},
-  { operations = [], queue: place = 'postgres', s3: server = 'embedded' }: TestSheafOptions = {},
+  {
+    operations = [],
+    queue: place = 'postgres',
+    s3: server = 'embedded',
+    through = async (locations) => locations,
+    postgresUrl,
+  }: TestSheafOptions = {},
 ): Promise<TestSheaf> {
   const { endpoint, ...credentials } = server === 'other' ? otherS3Server().value() : inject('s3');
   const redis = place === 'redis' ? await takeRedisDatabase(required('TEST_REDIS_URL').value()) : undefined;
-  const database = await createTestDatabase();
+  const database = await createTestDatabase(postgresUrl === undefined ? TEMPLATE : 'template1', postgresUrl);
   const { name, url: databaseUrl } = database;
-  const locations: Locations = {
+  const straight: Locations = {
     databaseUrl,
     ...(redis !== undefined && { redisUrl: redis.url }),
     s3: { endpoint, region: 'us-east-1', bucket: name.replace('_', '-'), credentials },
   };
   const config = readConfig({ ...QUICK, ...settings });
-  await migrate(locations);
+  await migrate(straight);
+  const locations = await through(straight);
   const open = async () => {
     return await openServices(config, locations, pino({ level: config.SHEAF_LOG_LEVEL }), operations);
   };
@@ -110,8 +123,8 @@ export async function openTestSheaf(
     onnotice: () => undefined,
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  const client = new S3Client({ ...locations.s3, forcePathStyle: true });
-  const Bucket = locations.s3.bucket;
+  const client = new S3Client({ ...straight.s3, forcePathStyle: true });
+  const Bucket = straight.s3.bucket;
   const { accountId, settings: engineSettings } = services;
   const limits = engineSettings.accountLimits;
   const caller = testCaller({ accountId, user: 'admin', administers: true, limits });

@@ -65,7 +65,14 @@ export function chunks(): ChunkLines[] {
 }
 
 export const claim: BatchClaim = {
-  ...{ kind: 'batch', stage: 'write_results', status: 'writing_results', lease: 'l', attempts: 1 },
+  ...{
+    kind: 'batch',
+    stage: 'write_results',
+    status: 'writing_results',
+    lease: 'l',
+    attempts: 1,
+    crashes: 0,
+  },
   ...{
     batchId: 'b',
     accountLimits: {},

@@ -113,5 +113,8 @@ export function objectsInMemory(world: UploadWorld): ObjectStore {
     remove: async (key) => void world.objects.delete(key),
     removeAll: never,
     bytesOf: never,
+    list: never,
+    unfinished: never,
+    removeListed: never,
   };
 }

@@ -50,7 +50,7 @@ export const SETTINGS: ApiServices['settings'] = {
   unpackedBytes: 10_000_000,
   leaseSeconds: 30,
   maxAttempts: 3,
-  uploadKeepSeconds: 86_400,
+  maxCrashes: 20,
   keepSeconds: 2_592_000,
   stepSeconds: 60,
   stalledSeconds: 3600,

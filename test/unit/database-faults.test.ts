@@ -28,6 +28,22 @@ describe('troubles of the database', () => {
     },
   );
 
+  test.each(['53100', '53300', '57P03', 'ECONNREFUSED', 'CONNECT_TIMEOUT'])(
+    '%s: it is away, which speaks against no step',
+    (code) => {
+      const error = /^\d/.test(code) ? serverSaid(code) : network(code, { query: 'select 1' });
+      expect(asFault(error)).toMatchObject({ name: 'RetryableFault', away: true });
+    },
+  );
+
+  test.each(['57P01', '57P02', 'CONNECTION_CLOSED', 'ECONNRESET', '53200', '57014'])(
+    '%s: the statement may be the cause',
+    (code) => {
+      const error = /^\d/.test(code) ? serverSaid(code) : network(code, { query: 'select 1' });
+      expect(asFault(error)).toMatchObject({ name: 'RetryableFault', away: false });
+    },
+  );
+
   test.each(['22003', '42P01', '23502'])('%s is a fault of ours, and stays what it is', (code) => {
     const error = serverSaid(code);
     expect(asFault(error)).toBe(error);

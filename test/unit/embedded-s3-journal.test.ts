@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Bucket } from '../../src/embedded/s3/bucket.ts';
+import { DiskSpace } from '../../src/embedded/s3/disk-space.ts';
 import { Journal, JournalBroken } from '../../src/embedded/s3/journal.ts';
 import type { StoredObject } from '../../src/embedded/s3/records.ts';
 
@@ -110,7 +111,7 @@ describe('a bucket', () => {
     headers: {},
   });
   const dataPath = (file: string): string => join(directory, 'data', file);
-  const openBucket = (): Promise<Bucket> => Bucket.open('bucket', directory);
+  const openBucket = (): Promise<Bucket> => Bucket.open('bucket', directory, new DiskSpace(directory, 0));
 
   it('is compacted when most of its journal is dead, and the same afterwards', async () => {
     await Bucket.create(directory, 5);

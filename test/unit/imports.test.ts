@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'close-all': [],
   // On the ground, for every process.
   log: ['config'],
+  watchdog: ['core'],
 
   // What is bound to an account.
   'account-services': ['engine', 'operations', 'adapters'],
@@ -43,6 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'sign-in-services': ['core', 'engine', 'adapters', 'config', 'close-all'],
   // What is done to accounts from the machine itself.
   caretaking: ['core', 'engine', 'adapters'],
+  'alone-services': ['core', 'engine', 'operations', 'adapters', 'services', 'config', 'log'],
   'embedded-services': ['core', 'services', 'embedded', 'config', 'log', 'close-all'],
   locate: ['services', 'embedded-services', 'embedded', 'config'],
 
@@ -64,9 +66,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'locate',
     'config',
     'log',
+    'watchdog',
     'run-until-stopped',
   ],
-  workers: ['core', 'engine', 'own-operations', 'services', 'locate', 'config', 'log', 'run-until-stopped'],
+  workers: [
+    'alone-services',
+    'core',
+    'engine',
+    'own-operations',
+    'services',
+    'locate',
+    'config',
+    'log',
+    'watchdog',
+    'run-until-stopped',
+  ],
   migrate: ['caretaking', 'services', 'locate', 'config', 'log'],
 
   start: [
@@ -80,6 +94,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'workers',
     'config',
     'log',
+    'watchdog',
     'close-all',
   ],
   main: ['start', 'config', 'run-until-stopped'],

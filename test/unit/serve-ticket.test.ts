@@ -10,8 +10,10 @@ import { UNSTATED } from '../../src/core/file-format.ts';
 import type { Log } from '../../src/core/log.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { succeeded } from '../../src/core/result.ts';
+import { AloneRoom } from '../../src/engine/alone/room.ts';
 import { Gate } from '../../src/engine/gate.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
+import type { AloneEnd, RunAlone } from '../../src/engine/ports/alone.ts';
 import type { LimitStore } from '../../src/engine/ports/limit-store.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type {
@@ -30,6 +32,7 @@ import { ADMIN_STATEMENTS, AMPLE } from '../support/caller.ts';
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const KNOWN: KnownOperations = { names: ['greet'], versions: [1] };
 const MAX_ATTEMPTS = 3;
+const MAX_CRASHES = 5;
 const BATCH = 'b1';
 
 const closed = { additionalProperties: false };
@@ -49,6 +52,9 @@ interface Script {
   /** What ends a step instead of its settling; `work` is what the step does before. */
   fault?: { at: Stage; error: unknown };
   attempts?: number;
+  crashes?: number;
+  /** What has work of a process of its own come to; without it there is none. */
+  alone?: AloneEnd;
   /** Whether the lease is still held when the work is given back. */
   held?: boolean;
   /** What there is to do after a stage; by default one piece of the next. */
@@ -66,6 +72,7 @@ interface Script {
 const KINDS = ['all', 'succeeded', 'failed', 'errors', 'unprocessed', 'unprocessed', 'manifest'];
 const STATUS = {
   copy: 'copying',
+  copy_checked: 'copying',
   convert: 'copied',
   write_results: 'writing_results',
   remove: 'deleting',
@@ -74,6 +81,7 @@ const STATUS = {
 const one = (stage: Stage): WorkWaiting[] => [{ stage, batchId: BATCH, tickets: 1 }];
 const NEXT: Record<Stage, WorkWaiting[]> = {
   copy: one('validate'),
+  copy_checked: one('validate'),
   convert: one('validate'),
   validate: one('process'),
   process: one('write_results'),
@@ -99,6 +107,11 @@ class World {
   /** How often it was looked up what somebody may do. */
   looks = 0;
   readonly longStages = new Set<BatchClaim['stage']>();
+  readonly room = new AloneRoom();
+  readonly #runAlone: RunAlone = async ({ stage }) => {
+    this.did.push(`${stage} alone`);
+    return this.#script.alone!;
+  };
   /** With which most bytes each claim of a batch was made. */
   readonly mostBytes: (number | undefined)[] = [];
   uploadBytes: number | undefined;
@@ -138,6 +151,7 @@ class World {
       stage,
       lease: `lease-${stage}`,
       attempts: this.#script.attempts ?? 1,
+      crashes: this.#script.crashes ?? 0,
       batchId: BATCH,
       accountId: 'a1',
       accountLimits: {},
@@ -175,6 +189,9 @@ class World {
       phase,
       lease: `lease-${phase}`,
       attempts: this.#script.attempts ?? 1,
+      crashes: this.#script.crashes ?? 0,
+      probes: [],
+      crashed: [],
       batchId: BATCH,
       accountId: 'a1',
       userName: 'ada',
@@ -207,7 +224,7 @@ class World {
         unpackedBytes: 1 << 30,
         leaseSeconds: 20,
         maxAttempts: MAX_ATTEMPTS,
-        uploadKeepSeconds: 60,
+        maxCrashes: MAX_CRASHES,
         keepSeconds: 60,
         stepSeconds: 600,
         stalledSeconds: 600,
@@ -217,6 +234,7 @@ class World {
       known: KNOWN,
       leases: this.leases,
       longStages: this.longStages,
+      ...(this.#script.alone !== undefined && { alone: { room: this.room, run: this.#runAlone } }),
       stopping,
       openScratch: never,
       principals: {
@@ -253,6 +271,9 @@ class World {
         abortMultipart: never,
         remove: never,
         bytesOf: async () => 0,
+        list: async function* () {},
+        unfinished: async function* () {},
+        removeListed: never,
         removeAll: async (prefix) => {
           const under = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
           for (const key of under) this.objects.delete(key);
@@ -261,15 +282,17 @@ class World {
         },
       },
       work: {
-        claimBatch: async (stage, known, { batchId, mostBytes } = {}) => {
+        claimBatch: async (stage, known, { batchId, mostBytes, unsuspected } = {}) => {
           this.mostBytes.push(mostBytes);
+          if (unsuspected) return null;
           return this.#claim(stage, known, batchId) ? this.#batchClaim(stage) : null;
         },
         openSession: async () => {
           this.sessions += 1;
           return {
-            claim: async (stage, known, batchId) =>
-              this.#claim(stage, known, batchId) ? this.#chunkClaim(stage) : null,
+            claim: async (stage, known, batchId, { unsuspected } = {}) =>
+              !unsuspected && this.#claim(stage, known, batchId) ? this.#chunkClaim(stage) : null,
+            adopt: never,
             settleValidation: async () => this.#settle('validate'),
             settleProcessing: async (_, work) => {
               const statements = { sql: never, emit: never };
@@ -281,6 +304,7 @@ class World {
             journal: never,
             noteStarted: never,
             noteOutcomes: never,
+            breakOff: () => undefined,
             release: () => {
               this.sessions -= 1;
             },
@@ -292,6 +316,7 @@ class World {
           this.givenBack.push({ lease, ...options });
           return this.#script.held ?? true;
         },
+        noteCrash: never,
         rejectHash: never,
         retrySources: never,
         finishCopy: async (_, input) => {
@@ -329,7 +354,7 @@ class World {
         reclaimExpired: never,
         exhausted: never,
         stuck: never,
-        waitingWork: never,
+        waitingWork: async () => [one('copy'), one('process')].flat(),
         stalled: never,
         startRemovals: never,
         finishRemoval: async () => this.#settle('remove'),
@@ -616,6 +641,57 @@ describe.each<Stage>(['copy', 'validate', 'process', 'write_results'])('a fault 
       `fail b1: retries_exhausted: ${what} failed ${MAX_ATTEMPTS} times: ${why}`,
     ]);
     expect(did[3]).toBe('advance b1');
+  });
+});
+
+describe.each<[Stage, string]>([
+  ['copy', 'the step copy'],
+  ['process', 'chunk 1'],
+])('in %s, work whose worker was gone', (stage, what) => {
+  const crashes = MAX_CRASHES;
+
+  test('once less than it may is done', async () => {
+    const world = new World({ crashes: crashes - 1 });
+    await world.serve(stage);
+    expect(world.did).toContain(`settle ${stage}`);
+  });
+
+  test('as often as it may goes round no more: the batch is failed', async () => {
+    const world = new World({ crashes });
+    await world.serve(stage);
+    const why = `${what} was begun, and its worker was gone before it had ended, ${crashes} times`;
+    expect(world.did.slice(1, 3)).toEqual(['give up', `fail b1: retries_exhausted: ${why}`]);
+    expect(world.did).not.toContain(`settle ${stage}`);
+  });
+});
+
+describe.each<Stage>(['copy', 'process'])('in %s, work that lost its worker', (stage) => {
+  const suspect = { crashes: 1, alone: { paused: null } as const, next: { [stage]: [] } };
+
+  test('is done in a process of its own, and leaves room for the next', async () => {
+    const world = new World(suspect);
+    await world.serve(stage);
+    expect(world.did).toEqual([`claim ${stage}`, `${stage} alone`, 'advance b1']);
+    expect(world.room.take(stage)).toBe(true);
+  });
+
+  test('is left alone while another one runs so, whose end has a ticket written for it', async () => {
+    const world = new World(suspect);
+    world.room.take(stage);
+    await world.serve(stage);
+    expect(world.did).toEqual([]);
+    world.room.leave(stage);
+    world.room.missed(stage);
+    await world.serve(stage);
+    expect(world.did).toEqual([`claim ${stage}`, `${stage} alone`, 'advance b1']);
+    expect(world.tickets).toEqual([{ stage, batchId: BATCH }]);
+  });
+
+  test('that did not is done here', async () => {
+    const world = new World({ ...suspect, crashes: 0 });
+    await world.serve(stage);
+    expect(world.did).toContain(`settle ${stage}`);
+    expect(world.room.take(stage)).toBe(true);
   });
 });
 

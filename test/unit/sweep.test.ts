@@ -27,7 +27,7 @@ async function sweepOver(found: Found) {
     return answer;
   };
   const engine: Sweep = {
-    settings: { maxAttempts: 8, stalledSeconds: 60 },
+    settings: { leaseSeconds: 20, maxAttempts: 8, stalledSeconds: 60 },
     log: silent,
     uploads: {
       toRemove: async () => step('uploads', []),
@@ -35,7 +35,16 @@ async function sweepOver(found: Found) {
       toMeasure: async () => step('uploads to measure', []),
       measured: async () => undefined,
     },
+    keeping: {
+      untidy: async () => step('untidy', []),
+      owners: async () => [],
+      tidied: async () => undefined,
+    },
+    tidying: new Map(),
     objects: {
+      list: async function* () {},
+      unfinished: async function* () {},
+      removeListed: async () => undefined,
       removeAll: async () => 0,
       abortMultipart: async () => undefined,
       head: async () => null,
@@ -80,6 +89,7 @@ describe('a sweep', () => {
       'waiting',
       'uploads',
       'uploads to measure',
+      'untidy',
       'forget 1000',
       'limits 1000',
       'sessions 1000',

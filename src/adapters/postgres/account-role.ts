@@ -1,4 +1,4 @@
-import type { Sql } from './connect.ts';
+import type { Sql, Transaction } from './connect.ts';
 
 /**
  * The role that statements of requests run as. Row-level security shows it the rows of one account, and lets it write
@@ -14,7 +14,7 @@ const KEPT_FROM_IT = ['audit_log', 'signing_keys', 'refresh_tokens', 'sign_in_fa
  * migration may be making it at this moment; and where ours may not make one, somebody else can, and migrate again.
  * Whatever fails here fails without harm: `whatHoldsBack` says afterwards whether the wall stands.
  */
-export async function ensureAccountRole(sql: Sql): Promise<void> {
+export async function ensureAccountRole(sql: Sql | Transaction): Promise<void> {
   await sql.unsafe(`
     do $$
     declare tables text;

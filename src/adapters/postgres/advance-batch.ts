@@ -89,7 +89,7 @@ async function moveOn(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]
 
 async function writeResults(tx: Transaction, batchId: string): Promise<WorkWaiting[]> {
   await tx`
-    update batches set stage = 'write_results', attempts = 0, available_at = clock_timestamp(),
+    update batches set stage = 'write_results', attempts = 0, crashes = 0, available_at = clock_timestamp(),
       updated_at = clock_timestamp()
     where id = ${batchId}`;
   return [{ stage: 'write_results', batchId, tickets: 1 }];
@@ -187,8 +187,8 @@ async function judge(tx: Transaction, batch: BatchState): Promise<WorkWaiting[]>
   }
   if (batch.dryRun) return await writeResults(tx, batch.id);
   await tx`
-    update chunks set phase = 'process', status = 'waiting', attempts = 0, available_at = clock_timestamp(),
-      settled_at = null
+    update chunks set phase = 'process', status = 'waiting', attempts = 0, crashes = 0, probes = null,
+      available_at = clock_timestamp(), settled_at = null
     where batch_id = ${batch.id}`;
   await tx`update batches set ${enters(tx, 'validation_passed')} where id = ${batch.id}`;
   const tickets = batch.execution === 'serial' ? 1 : batch.chunkCount;
@@ -241,7 +241,7 @@ export async function enterFailed(
   const reason = { code, message: storable(message) };
   const failed = await tx`
     update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json(reason)},
-      lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp(),
+      lease = null, lease_expires_at = null, attempts = 0, crashes = 0, available_at = clock_timestamp(),
       stage = case when total is not null then 'write_results' end,
       results = case when total is null then '[]'::jsonb end,
       results_at = case when total is null then clock_timestamp() end,

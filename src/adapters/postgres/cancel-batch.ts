@@ -10,7 +10,7 @@ import { enters, mayEnter, releaseChunks } from './transition.ts';
 export async function cancelBatch(tx: Transaction, batchId: string): Promise<WorkWaiting[] | null> {
   const cancelled = await tx`
     update batches set ${enters(tx, 'cancel_requested')}, status_reason = null, stage = 'write_results',
-      lease = null, lease_expires_at = null, attempts = 0, available_at = clock_timestamp()
+      lease = null, lease_expires_at = null, attempts = 0, crashes = 0, available_at = clock_timestamp()
     where id = ${batchId} and ${mayEnter(tx, 'cancel_requested')}`;
   if (cancelled.count === 0) return null;
   await releaseChunks(tx, batchId);

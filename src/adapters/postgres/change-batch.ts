@@ -35,7 +35,7 @@ export async function changeBatch(
     const [batch] = await tx<(FailedBatch & Noted)[]>`
       select id, user_name as "userName", operation, metadata, status, status_reason as "statusReason", failed_from as "failedFrom", stop_after as "stopAfter",
         execution, effects, upload_id as "uploadId", conversion is not null as converting,
-        coalesce(retry_records <> 'corrected', false) as "isRetry",
+        retry_records as "retryRecords", on_duplicate_file as "onDuplicateFile",
         expired_at is not null or expires_at < clock_timestamp() or coalesce(stage = 'remove', false) as expired,
         delete_requested_at is not null as deleting
       from batches where id = ${batchId} and ${own} and deleted_at is null for update`;

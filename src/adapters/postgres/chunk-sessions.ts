@@ -1,6 +1,7 @@
 import { LeaseLost, RetryableFault } from '../../core/errors.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type {
+  JournalEntry,
   ProcessingOutcome,
   ProcessingPause,
   ValidationOutcome,
@@ -8,7 +9,7 @@ import type {
 import type { ChunkClaim, ChunkSession } from '../../engine/ports/work-store.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { ClaimTurns } from './claim-turns.ts';
-import { connect, idleInTransactionMs, type Sql, type Transaction } from './connect.ts';
+import { breakOff, connect, idleInTransactionMs, type Sql, type Transaction, within } from './connect.ts';
 import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold } from './faults.ts';
 import { clearJournal, noteOutcomes, noteStarted, readJournal, writeJournal } from './journal.ts';
@@ -19,6 +20,9 @@ import { openWork } from './work-transaction.ts';
 
 /** How often a session whose handler is at something else says that its process lives: a frozen one does not. */
 const AWAKE_SHARE_OF_LEASE = 0.25;
+
+/** A claim is short: one that takes longer waits for a server that has gone. */
+const LEAST_CLAIM_MS = 10_000;
 
 /**
  * Database sessions of one connection each. A chunk is claimed and settled on the same one, so that its pid and
@@ -40,17 +44,20 @@ export class ChunkSessions {
     const session = this.#idle.pop() ?? this.#connect();
     const leaseSeconds = this.#leaseSeconds;
     return {
-      claim: (stage, known, batchId) => {
+      claim: (stage, known, batchId, { unsuspected = false } = {}) => {
         const turns = this.#turns[stage];
-        const only = batchId === undefined ? {} : { batchId };
-        return faultsTold(() => claimChunk(session, { leaseSeconds, stage, known, turns, ...only }));
+        const only = { unsuspected, ...(batchId !== undefined && { batchId }) };
+        const take = () => claimChunk(session, { leaseSeconds, stage, known, turns, ...only });
+        return faultsTold(() => within(session, Math.max(LEAST_CLAIM_MS, leaseSeconds * 1000), take));
       },
+      adopt: (claim) => faultsTold(() => adopt(session, claim)),
       settleValidation: (claim, outcome) => faultsTold(() => settleValidation(session, claim, outcome)),
       settleProcessing: (claim, work) =>
         faultsTold(() => settleProcessing(session, claim, work, leaseSeconds * AWAKE_SHARE_OF_LEASE * 1000)),
       journal: (claim) => faultsTold(() => readJournal(session, claim)),
       noteStarted: (claim, entries) => faultsTold(() => noteStarted(session, claim, entries)),
       noteOutcomes: (claim, entries) => faultsTold(() => noteOutcomes(session, claim, entries)),
+      breakOff: () => breakOff(session),
       release: () => this.#idle.push(session),
     };
   }
@@ -68,6 +75,15 @@ export class ChunkSessions {
     this.#all.add(session);
     return session;
   }
+}
+
+/** Whoever takes the chunk over ends this session then, and not the one that claimed it. */
+async function adopt(session: Sql, claim: ChunkClaim): Promise<void> {
+  const adopted = await session`
+    update chunks set lease_pid = pg_backend_pid(),
+      lease_pid_started = (select backend_start from pg_stat_activity where pid = pg_backend_pid())
+    where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
+  if (adopted.count === 0) throw lost(claim);
 }
 
 async function settleValidation(session: Sql, claim: ChunkClaim, outcome: ValidationOutcome): Promise<void> {
@@ -109,7 +125,8 @@ async function settleProcessing(
       open.close();
     });
     if (connection.lost) throw lost(claim);
-    if ('delaySeconds' in outcome) await pause(tx, claim, outcome);
+    if ('tried' in outcome) await keep(tx, claim, outcome.tried);
+    else if ('delaySeconds' in outcome) await pause(tx, claim, outcome);
     else await settle(tx, claim, outcome, journaled);
   });
 }
@@ -128,6 +145,15 @@ async function settle(
     where batch_id = ${claim.batchId} and number = ${claim.range.number} and lease = ${claim.lease}`;
   if (settled.count === 0) throw lost(claim);
   if (journaled) await clearJournal(tx, claim);
+}
+
+/** Locked, so that nobody takes the chunk over before it is committed that these were tried. */
+async function keep(tx: Transaction, claim: ChunkClaim, tried: readonly JournalEntry[]): Promise<void> {
+  const { batchId, range, lease } = claim;
+  const held = await tx`
+    select from chunks where batch_id = ${batchId} and number = ${range.number} and lease = ${lease} for share`;
+  if (held.count === 0) throw lost(claim);
+  await writeJournal(tx, claim, tried);
 }
 
 /** Not the chunk's fault: the attempt is given back. */

@@ -48,7 +48,7 @@ interface ClaimOf {
 export async function claimBatch(
   sql: Sql,
   { leaseSeconds, stage, known, turns }: ClaimOf,
-  { batchId, mostBytes }: ClaimOnly = {},
+  { batchId, mostBytes, unsuspected }: ClaimOnly = {},
 ): Promise<BatchClaim | null> {
   const lease = randomUUID();
   const { accounts, by } = turns.ahead();
@@ -69,9 +69,10 @@ export async function claimBatch(
           from batches
           where stage = ${stage} and lease is null and account_id = a.account_id
             and available_at <= clock_timestamp()
-            and (${stage} not in ('copy', 'convert') or (operation, operation_version) in (
+            and (${stage} not in ('copy', 'copy_checked', 'convert') or (operation, operation_version) in (
               select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[])))
             ${batchId === undefined ? tx`` : tx`and id = ${batchId}`}
+            ${unsuspected ? tx`and crashes = 0` : tx``}
             ${mostBytes === undefined ? tx`` : tx`and upload_bytes <= ${mostBytes}`}
           order by priority desc, created_at, id limit 32) first
         where a.account_id is not null)
@@ -98,7 +99,7 @@ export async function claimBatch(
         results_formats as "resultsFormats", format, conversion, hash, stated_hash as "statedHash",
         on_duplicate_file as "onDuplicateFile",
         input_key as "inputKey", read, chunk_count as "chunkCount", total, upload_id as "uploadId",
-        upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts,
+        upload_key as "uploadKey", upload_etag as etag, upload_bytes as bytes, attempts, crashes,
         retry_of as "retryOf", retry_records as "retryRecords"`;
     if (row === undefined) throw new Error(`batch ${picked.id} vanished while its row was locked`);
     turns.took(picked);

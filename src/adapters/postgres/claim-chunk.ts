@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../../core/access.ts';
 import type { Execution } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
+import type { Probe } from '../../core/probes.ts';
 import type { Sources } from '../../core/sources.ts';
 import type {
   ChunkClaim,
@@ -64,6 +65,9 @@ interface ChunkPart {
   sources: Sources | null;
   repeatedIds: number[] | null;
   attempts: number;
+  crashes: number;
+  probes: Probe[] | null;
+  crashed: number[] | null;
 }
 
 interface ClaimChunk {
@@ -73,6 +77,8 @@ interface ClaimChunk {
   turns: ClaimTurns;
   /** Only chunks of this batch. */
   batchId?: string;
+  /** Only chunks that have lost no worker. */
+  unsuspected?: boolean;
 }
 
 /**
@@ -91,7 +97,7 @@ export async function claimChunk(session: Sql, claim: ClaimChunk): Promise<Chunk
 }
 
 async function lookOnce(session: Sql, claim: ClaimChunk): Promise<ChunkClaim | 'locked' | null> {
-  const { stage, leaseSeconds, turns } = claim;
+  const { stage, turns } = claim;
   const phase = stage === 'call' ? 'process' : stage;
   return await transaction(session, async (tx) => {
     const passedOver: PassedOver = { batches: [], accounts: [] };
@@ -110,7 +116,7 @@ async function lookOnce(session: Sql, claim: ClaimChunk): Promise<ChunkClaim | '
         locked = true;
       } else {
         const lease = randomUUID();
-        const chunk = await takeChunk(tx, batch, phase, lease, leaseSeconds);
+        const chunk = await takeChunk(tx, batch, { phase, lease, claim });
         if (chunk !== undefined) {
           turns.took(candidate);
           return claimOf({ stage, phase, lease }, batch, chunk);
@@ -127,12 +133,15 @@ function claimOf(
   batch: BatchPart,
   chunk: ChunkPart,
 ): ChunkClaim {
-  const { attempts, fault, sources, repeatedIds, ...range } = chunk;
+  const { attempts, crashes, probes, crashed, fault, sources, repeatedIds, ...range } = chunk;
   const { execution: _order, ...rest } = batch;
   return {
     kind: 'chunk',
     ...held,
     attempts,
+    crashes,
+    probes: probes ?? [],
+    crashed: crashed ?? [],
     ...rest,
     repeatedIds: repeatedIds ?? [],
     range: { ...range, ...(fault !== null && { fault }), ...(sources !== null && { sources }) },
@@ -141,7 +150,7 @@ function claimOf(
 
 async function nextCandidate(
   tx: Transaction,
-  { stage, known, turns, batchId }: ClaimChunk,
+  { stage, known, turns, batchId, unsuspected }: ClaimChunk,
   passedOver: PassedOver,
 ): Promise<Candidate | undefined> {
   const { accounts, by } = turns.ahead();
@@ -170,7 +179,7 @@ async function nextCandidate(
             select * from unnest(${known.names as string[]}::text[], ${known.versions as number[]}::int[]))
           and b.id <> all (${passedOver.batches}::uuid[])
           ${batchId === undefined ? tx`` : tx`and b.id = ${batchId}`}
-          and ${claimable(tx, phase)}
+          and ${claimable(tx, phase, unsuspected)}
         order by b.priority desc, b.created_at, b.id limit 1) first
       where a.account_id is not null and a.account_id <> all (${passedOver.accounts}::uuid[]))
     select ready.id, ready.account_id as "accountId", ${weightOf(tx)} as weight, ${mostChunksOf(tx)} as "mostChunks",
@@ -186,12 +195,14 @@ async function nextCandidate(
 }
 
 /** Whether a batch `b` has a chunk to claim: any that waits, or in the file's order the first that is not settled. */
-function claimable(tx: Transaction, phase: ChunkPhase) {
+function claimable(tx: Transaction, phase: ChunkPhase, unsuspected = false) {
+  const only = unsuspected ? tx`and c.crashes = 0` : tx``;
   const any = tx`exists (
-    select from chunks c where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp())`;
+    select from chunks c
+    where c.batch_id = b.id and c.status = 'waiting' and c.available_at <= clock_timestamp() ${only})`;
   if (phase === 'validate') return any;
   return tx`case b.execution when 'serial' then (
-    select c.status = 'waiting' and c.available_at <= clock_timestamp() from chunks c
+    select c.status = 'waiting' and c.available_at <= clock_timestamp() ${only} from chunks c
     where c.batch_id = b.id and c.status <> 'settled' order by c.number limit 1) else ${any} end`;
 }
 
@@ -210,19 +221,18 @@ async function lockBatch(tx: Transaction, id: string, phase: ChunkPhase): Promis
 async function takeChunk(
   tx: Transaction,
   { batchId, execution }: BatchPart,
-  phase: ChunkPhase,
-  lease: string,
-  leaseSeconds: number,
+  { phase, lease, claim }: { phase: ChunkPhase; lease: string; claim: ClaimChunk },
 ): Promise<ChunkPart | undefined> {
   const [chunk] = await tx<ChunkPart[]>`
     update chunks set
       status = 'running', lease = ${lease}, attempts = attempts + 1,
-      lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseSeconds}),
+      lease_expires_at = clock_timestamp() + make_interval(secs => ${claim.leaseSeconds}),
       lease_pid = pg_backend_pid(),
       lease_pid_started = (select backend_start from pg_stat_activity where pid = pg_backend_pid())
     where batch_id = ${batchId} and number = (
       select number from chunks c
       where batch_id = ${batchId} and phase = ${phase} and status = 'waiting' and available_at <= clock_timestamp()
+        ${claim.unsuspected ? tx`and crashes = 0` : tx``}
         ${
           execution === 'serial' && phase === 'process'
             ? tx`and number = (
@@ -231,6 +241,6 @@ async function takeChunk(
         }
       order by number limit 1 for update skip locked)
     returning number, first_record as "firstRecord", records, byte_start as start, byte_end as end, sha256, fault, sources,
-      repeated_ids as "repeatedIds", attempts`;
+      repeated_ids as "repeatedIds", attempts, crashes, probes, crashed`;
   return chunk;
 }

@@ -1,4 +1,5 @@
 import type { AccountLimits } from '../../core/account-limits.ts';
+import { copyStage } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import { type CreatedBatch, newBatchRow } from '../../engine/new-batch-row.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
@@ -83,7 +84,7 @@ async function insertBatch(
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
       ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes},
-      ${batch.retry?.of ?? null}, ${rootId}, ${batch.retry?.records ?? null}, 'new', 'copy', jsonb_build_array(jsonb_build_object(
+      ${batch.retry?.of ?? null}, ${rootId}, ${batch.retry?.records ?? null}, 'new', ${copyStage({ ...batch, isRetry: batch.retry !== undefined })}, jsonb_build_array(jsonb_build_object(
         'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
     returning account_id as "accountId", statuses, extract(epoch from date_trunc('milliseconds', created_at))::float8 as "createdAt",
       (select filename from uploads where id = ${batch.uploadId} and ${own}) as filename`;

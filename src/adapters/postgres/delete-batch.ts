@@ -15,7 +15,7 @@ import { enters, mayEnter, releaseChunks } from './transition.ts';
 const MOST_AT_ONCE = 100;
 
 /** A client's PUT or a worker that does not know yet that its lease is over may write for so long after the end. */
-const TOMBSTONE_SECONDS = 3600;
+export const LATE_WRITE_SECONDS = 3600;
 
 /**
  * Records the wish, in one transaction with what it leads to at once: a batch that runs is cancelled, one that has
@@ -86,7 +86,7 @@ export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<num
     where id in (
       select id from batches
       where stage is null and status = 'deleting'
-        and deleted_at < now() - make_interval(secs => ${leaseSeconds + TOMBSTONE_SECONDS})
+        and deleted_at < now() - make_interval(secs => ${leaseSeconds + LATE_WRITE_SECONDS})
       limit ${MOST_AT_ONCE} for update skip locked)`;
   return wished.length + due + tombstones.count;
 }

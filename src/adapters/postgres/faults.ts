@@ -17,10 +17,28 @@ const LOST_CONNECTION = new Set([
   'CONNECTION_ENDED',
   'CONNECT_TIMEOUT',
 ]);
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
 
 /** What the server says when it ends a session: an administrator, a crash, a shutdown, a timeout. */
 const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
+
+/**
+ * Nobody gets anything done there for now: it cannot be reached, starts or stops, is full, or has no room for another
+ * connection. A session that ends in the middle of its work is not among them: it may have crashed the server.
+ */
+const AWAY = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEOUT'],
+  ...['57P03', '53100', '53300'],
+]);
 
 /** A database that takes no connections for now (`allow_connections`); of a session that there is it means something else. */
 const NO_CONNECTIONS = '55000';
@@ -56,9 +74,10 @@ export function isConnectionLost(error: unknown): boolean {
 
 /** Tells passing troubles of the database from everything else, which is thrown on as it is. */
 export function asFault(error: unknown): unknown {
-  if (isConnectionLost(error))
-    return new RetryableFault('the database could not be reached', { cause: error });
   const thrown = ofDriver(error);
+  const away = thrown !== null && AWAY.has(thrown.code);
+  if (isConnectionLost(error))
+    return new RetryableFault('the database could not be reached', { cause: error, away });
   if (thrown === null || !thrown.server) return error;
   const { code } = thrown;
   const contention = CONTENTION[code];
@@ -66,7 +85,7 @@ export function asFault(error: unknown): unknown {
   // Two transactions wrote the same key at the same time: the next attempt sees the other's row.
   if (code === '23505') return new RetryableFault('another transaction wrote the same key', { cause: error });
   if (PASSING_CLASSES.includes(code.slice(0, 2))) {
-    return new RetryableFault(`the database answered ${code}`, { cause: error });
+    return new RetryableFault(`the database answered ${code}`, { cause: error, away });
   }
   return error;
 }

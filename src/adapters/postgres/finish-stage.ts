@@ -18,7 +18,7 @@ import { enters, mayEnter } from './transition.ts';
 /** Chunk rows per INSERT: a 50 GB file has some ten thousand. */
 const CHUNKS_PER_INSERT = 2000;
 
-const NO_LEASE = { lease: null, lease_expires_at: null, attempts: 0, stage: null } as const;
+const NO_LEASE = { lease: null, lease_expires_at: null, attempts: 0, crashes: 0, stage: null } as const;
 
 /** The hash differs: terminal at once, nothing was copied, nothing was counted. */
 export async function rejectHash(sql: Sql, claim: BatchClaim, hash: string): Promise<void> {

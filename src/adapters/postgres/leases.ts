@@ -10,6 +10,8 @@ type Fragment = postgres.PendingQuery<postgres.Row[]>;
 /** How long to wait for a backend that was told to end; one that does not is left to the next sweep. */
 const TERMINATE_TIMEOUT_MS = 5000;
 const MOST_AT_ONCE = 500;
+/** Within which workers are back to renewing their leases once the server has been started anew. */
+const RECONNECT_SECONDS = 5;
 
 /** Extends leases that are still held by their tokens; answers those. A few statements at the most. */
 export async function renewLeases(
@@ -101,6 +103,8 @@ interface Expired {
 /**
  * Takes over what expired. The former holder's session is ended first: it may sit in an open transaction that holds
  * locks, and must not commit after the chunk was handed out again (it could not settle, but others would wait for it).
+ * That a worker is gone says nothing against the work, so it costs no attempt; but it may have been the work that ended
+ * it, so it is counted. A lease that nobody could renew because the server itself was started anew is nobody's crash.
  */
 export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<number> {
   await endForsaken(sql, leaseSeconds);
@@ -110,19 +114,28 @@ export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<nu
     where c.status = 'running' and c.lease_expires_at < clock_timestamp() and s.pid <> pg_backend_pid()`;
   const chunks = await sql<Expired[]>`
     update chunks c set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
-      lease_pid_started = null, available_at = clock_timestamp()
+      lease_pid_started = null, available_at = clock_timestamp(), ${workerGone(sql)}
     where (c.batch_id, c.number) in (
       select batch_id, number from chunks
       where status = 'running' and lease_expires_at < clock_timestamp()
       limit ${MOST_AT_ONCE} for update skip locked)
     returning c.batch_id as "batchId", c.number, c.lease`;
   const batches = await sql`
-    update batches set lease = null, lease_expires_at = null, available_at = clock_timestamp()
+    update batches set lease = null, lease_expires_at = null, available_at = clock_timestamp(),
+      ${workerGone(sql)}
     where id in (
       select id from batches
       where lease is not null and lease_expires_at < now()
       limit ${MOST_AT_ONCE} for update skip locked)`;
   return chunks.count + batches.count;
+}
+
+function workerGone(sql: Sql): Fragment {
+  return sql`
+    attempts = greatest(0, attempts - 1),
+    crashes = crashes + case
+      when lease_expires_at < pg_postmaster_start_time() + make_interval(secs => ${RECONNECT_SECONDS}) then 0
+      else 1 end`;
 }
 
 /**

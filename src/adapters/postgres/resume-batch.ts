@@ -1,7 +1,15 @@
 import { isAllowed, type Statement } from '../../core/access.ts';
 import type { AccountLimits } from '../../core/account-limits.ts';
-import { type BatchStatus, type Execution, RESUMING, type StatusReason } from '../../core/batch.ts';
+import {
+  type BatchStatus,
+  copyStage,
+  type Execution,
+  type OnDuplicateFile,
+  RESUMING,
+  type StatusReason,
+} from '../../core/batch.ts';
 import { isFinal, RequestError } from '../../core/errors.ts';
+import type { RetryKind } from '../../core/lineage.ts';
 import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
@@ -25,8 +33,9 @@ export interface FailedBatch {
   execution: Execution;
   effects: Operation['effects'];
   uploadId: string;
-  /** It copies no upload. */
-  isRetry: boolean;
+  /** Which records of which batch it takes up again. */
+  retryRecords: RetryKind | null;
+  onDuplicateFile: OnDuplicateFile;
   /** Whether the private copy has still to be converted. */
   converting: boolean;
   expired: boolean;
@@ -65,15 +74,16 @@ export async function resumeBatch(
   // It has ended, so it is none of those that are under way.
   await checkOpenBatches(tx, await lockAccount(tx, resumption.actor, resumption.defaults));
   const event = RESUMING[from];
-  if (event === 'copy_resumed' && !batch.isRetry) await checkUploadFree(tx, own, batch.uploadId, batch.id);
+  const ofUpload = batch.retryRecords === null || batch.retryRecords === 'corrected';
+  if (event === 'copy_resumed' && ofUpload) await checkUploadFree(tx, own, batch.uploadId, batch.id);
   const stage = stageAfter(event, batch);
   await tx`
-    update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0,
+    update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0, crashes = 0,
       available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null,
-      ${takenOver(tx, batch, resumption)} results_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
+      ${takenOver(tx, batch, resumption)} results_at = null, tidied_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
     where id = ${batch.id}`;
   const waiting = await tx`
-    update chunks set attempts = 0, available_at = clock_timestamp()
+    update chunks set attempts = 0, crashes = 0, probes = null, available_at = clock_timestamp()
     where batch_id = ${batch.id} and status = 'waiting'`;
   if (stage !== null) return [{ stage, batchId: batch.id, tickets: 1 }];
   if (event === 'validation_resumed') return await advanceLocked(tx, batch.id);
@@ -97,8 +107,11 @@ function takenOver(tx: Transaction, { statusReason, operation }: FailedBatch, by
 }
 
 /** The step that the batch as a whole waits for, if it goes on with one. */
-function stageAfter(event: (typeof RESUMING)[keyof typeof RESUMING], { converting }: FailedBatch) {
-  if (event === 'copy_resumed') return 'copy';
+function stageAfter(
+  event: (typeof RESUMING)[keyof typeof RESUMING],
+  { converting, retryRecords, onDuplicateFile }: FailedBatch,
+) {
+  if (event === 'copy_resumed') return copyStage({ isRetry: retryRecords !== null, onDuplicateFile });
   if (event === 'writing_resumed') return 'write_results';
   return event === 'validation_resumed' && converting ? 'convert' : null;
 }

@@ -15,7 +15,7 @@ const CHUNKS_PER_PAGE = 500;
 /** What could be claimed right now, by batch and stage. */
 export async function waitingWork(sql: Sql): Promise<WorkWaiting[]> {
   return await sql<WorkWaiting[]>`
-    select work.* from unnest(array['copy', 'convert', 'write_results', 'remove']) as s(stage) cross join lateral (
+    select work.* from unnest(array['copy', 'copy_checked', 'convert', 'write_results', 'remove']) as s(stage) cross join lateral (
       select s.stage, id as "batchId", 1 as tickets from batches
       where stage = s.stage and lease is null and available_at <= now()
       order by available_at limit ${MOST_BATCHES}) work

@@ -4,6 +4,7 @@ import { ChunkSessions } from './chunk-sessions.ts';
 import { claimBatch } from './claim-batch.ts';
 import { ClaimTurns } from './claim-turns.ts';
 import { connect, idleInTransactionMs, type Sql } from './connect.ts';
+import { noteCrash } from './crashes.ts';
 import { finishRemoval, startRemovals } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { finishConversion, finishCopy, finishResults, rejectHash } from './finish-stage.ts';
@@ -31,6 +32,7 @@ export function postgresWorkStore(options: {
   const renewals = connect(url, { max: 1, name: 'leases', lockMs: idleInTransactionMs(leaseSeconds) });
   const turns = {
     copy: new ClaimTurns(),
+    copy_checked: new ClaimTurns(),
     convert: new ClaimTurns(),
     write_results: new ClaimTurns(),
     remove: new ClaimTurns(),
@@ -43,6 +45,7 @@ export function postgresWorkStore(options: {
     openSession: async () => sessions.open(),
     renew: (leases) => told(renewLeases(renewals, leaseSeconds, leases)),
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
+    noteCrash: (claim, run) => told(noteCrash(sql, claim, run)),
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     retrySources: (claim) => told(retrySources(sql, claim)),

@@ -2,6 +2,7 @@ import type { JobType, QueueOptions, WorkerOptions } from 'bullmq';
 import { STAGES, type Stage } from '../../core/batch.ts';
 import type { Log } from '../../core/log.ts';
 import type { Ticket, WorkQueue } from '../../engine/ports/work-queue.ts';
+import { bareError } from './bare-error.ts';
 import { withDeadline } from './deadline.ts';
 
 /** What is used of BullMQ's queues and workers, whose types differ by backend. */
@@ -43,6 +44,9 @@ export interface StageQueue extends WorkQueue {
 const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
 
+/** How soon a worker asks a queue again that did not answer, spread so that not all come at once. */
+const ASK_AGAIN_MS = 3_000;
+
 /** A queue that takes longer is away; the sweep comes back to what it did not take. */
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 5_000;
@@ -77,11 +81,14 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
         concurrency,
         lockDuration: LOCK_MS,
         stalledInterval: STALLED_CHECK_MS,
+        runRetryDelay: ASK_AGAIN_MS * (0.5 + Math.random() / 2),
         removeOnComplete: { count: 0 },
         removeOnFail: { count: 0 },
       });
-      worker.on('error', (error) => log.warn({ err: error, stage }, 'trouble with the queue'));
-      worker.on('failed', (_job, error) => log.error({ err: error, stage }, 'a ticket could not be served'));
+      worker.on('error', (error) => log.warn({ err: bareError(error), stage }, 'trouble with the queue'));
+      worker.on('failed', (_job, error) =>
+        log.error({ err: bareError(error), stage }, 'a ticket could not be served'),
+      );
       workers.push(worker);
       await worker.waitUntilReady();
     },
@@ -96,7 +103,7 @@ export function stageQueue(backend: QueueBackend, log: Log): StageQueue {
         try {
           await withDeadline(step(), CLOSE_MS, 'close');
         } catch (error) {
-          log.warn({ err: error }, 'the queue is left as it is');
+          log.warn({ err: bareError(error as Error) }, 'the queue is left as it is');
         }
       }
     },
@@ -114,7 +121,7 @@ function openQueue(backend: QueueBackend, stage: Stage, log: Log): JobQueue {
     // PostgreSQL decides about retries, so a job is tried once; and nobody looks at jobs that are over.
     defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
   });
-  queue.on('error', (error) => log.warn({ err: error, stage }, 'trouble with the queue'));
+  queue.on('error', (error) => log.warn({ err: bareError(error), stage }, 'trouble with the queue'));
   return queue;
 }
 

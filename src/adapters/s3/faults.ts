@@ -4,12 +4,17 @@ import { ObjectChanged, ObjectGone, PartsRefused, UploadGone } from '../../engin
 const NETWORK = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
   'EAI_AGAIN',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
+
+/** Not now, whatever was asked: too busy (429 and 503, SlowDown), full (507), or what stands before it does not reach it. */
+const AWAY = new Set([408, 429, 502, 503, 504, 507]);
 
 /** What S3 finds wrong with the list of parts that an upload is completed with. */
 const OF_PARTS = new Set(['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']);
@@ -23,11 +28,14 @@ export function statusOf(error: unknown): number | undefined {
 export function asFault(error: unknown): unknown {
   const status = statusOf(error);
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) {
-    return new RetryableFault(`the object store answered ${status}`, { cause: error });
+    return new RetryableFault(`the object store answered ${status}`, {
+      cause: error,
+      away: AWAY.has(status),
+    });
   }
   const { code, name } = (error ?? {}) as { code?: string; name?: string };
   if ((code !== undefined && NETWORK.has(code)) || name === 'TimeoutError') {
-    return new RetryableFault('the object store could not be reached', { cause: error });
+    return new RetryableFault('the object store could not be reached', { cause: error, away: true });
   }
   return error;
 }
@@ -37,7 +45,7 @@ export function aboutObject(key: string, error: unknown): unknown {
   const status = statusOf(error);
   // A wrong setting for a minute must not end batches for good.
   if ((error as { name?: string } | null)?.name === 'NoSuchBucket') {
-    return new RetryableFault('the bucket is not there', { cause: error });
+    return new RetryableFault('the bucket is not there', { cause: error, away: true });
   }
   if (status === 404) return new ObjectGone(key);
   if (status === 412) return new ObjectChanged(key);

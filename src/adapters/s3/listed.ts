@@ -4,16 +4,18 @@ import type { Bucket } from './client.ts';
 export interface ListingOptions {
   /** Keys in a page. */
   page: number;
+  /** Only keys that come after it. */
+  after?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 type Page = NonNullable<ListObjectsV2CommandOutput['Contents']>;
 
-/** All objects whose keys begin with the prefix, a page at a time; those that were seen may be removed meanwhile. */
+/** All objects whose keys begin with the prefix, in their order, a page at a time; those seen may be removed meanwhile. */
 export async function* listed(
   bucket: Bucket,
   prefix: string,
-  { page: most, signal }: ListingOptions,
+  { page: most, after, signal }: ListingOptions,
 ): AsyncGenerator<Page> {
   let token: string | undefined;
   do {
@@ -22,6 +24,7 @@ export async function* listed(
         Bucket: bucket.name,
         Prefix: prefix,
         MaxKeys: most,
+        ...(token === undefined && after !== undefined && { StartAfter: after }),
         ContinuationToken: token,
       }),
       { abortSignal: signal },

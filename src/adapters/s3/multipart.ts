@@ -11,7 +11,7 @@ import {
   type UploadedPart,
   UploadGone,
 } from '../../engine/ports/object-store.ts';
-import { at, type Bucket } from './client.ts';
+import { answered, at, type Bucket } from './client.ts';
 import { aboutUpload, asFault, statusOf } from './faults.ts';
 
 /** How long the removal of what a broken upload has stored may take, when nobody else can be told to wait for it. */
@@ -25,7 +25,7 @@ export async function createMultipart(
 ): Promise<string> {
   try {
     const command = new CreateMultipartUploadCommand({ ...at(bucket, key), ContentType: contentType });
-    const { UploadId } = await bucket.client.send(command, { abortSignal: signal });
+    const { UploadId } = await answered((options) => bucket.client.send(command, options), signal);
     if (UploadId === undefined) throw new Error('the object store began an upload without an id');
     return UploadId;
   } catch (error) {
@@ -44,18 +44,17 @@ export async function listParts(
   let marker: string | undefined;
   try {
     do {
+      const list = new ListPartsCommand({
+        ...at(bucket, key),
+        UploadId: uploadId,
+        PartNumberMarker: marker,
+        MaxParts: page,
+      });
       const {
         Parts = [],
         IsTruncated,
         NextPartNumberMarker,
-      } = await bucket.client.send(
-        new ListPartsCommand({
-          ...at(bucket, key),
-          UploadId: uploadId,
-          PartNumberMarker: marker,
-          MaxParts: page,
-        }),
-      );
+      } = await answered((options) => bucket.client.send(list, options));
       for (const { PartNumber = 0, ETag = '', Size = 0 } of Parts) {
         parts.push({ number: PartNumber, etag: ETag, bytes: Size });
       }

@@ -6,16 +6,18 @@ import {
   type ReadOptions,
   UploadGone,
 } from '../../engine/ports/object-store.ts';
+import { awayTold } from './away.ts';
 import { bytesOf } from './bytes-of.ts';
-import { at, type Bucket, type S3Server, s3Client } from './client.ts';
+import { answered, at, type Bucket, type S3Server, s3Client } from './client.ts';
 import { type CopyLimits, copyObject } from './copy.ts';
 import { aboutObject, asFault } from './faults.ts';
 import { head } from './head.ts';
+import { foundObjects, foundUploads } from './look-through.ts';
 import { abortMultipart, completeMultipart, createMultipart, listParts } from './multipart.ts';
 import { type PartSize, partBytes } from './part-size.ts';
 import { presignGet, presignParts, presignPut } from './presign.ts';
 import { putStream } from './put-stream.ts';
-import { removeAll, removeObject } from './remove.ts';
+import { removeAll, removeListed, removeObject } from './remove.ts';
 
 export type { S3Server } from './client.ts';
 
@@ -38,6 +40,9 @@ const COPIES: CopyLimits = { wholeBytes: 512 * 1024 ** 2, partBytes: 256 * 1024 
 
 const PAGE_KEYS = 1000;
 
+/** How long a store may take to begin an object, each time it is asked. */
+const FIRST_BYTE_MS = 20_000;
+
 export interface S3ObjectStore extends ObjectStore {
   /** @throws when the bucket does not answer */
   ping(): Promise<void>;
@@ -55,7 +60,7 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
     seconds,
   };
 
-  return {
+  return awayTold({
     presignPut: (key, bind) => presignPut(signer, key, bind),
     presignGet: (key, filename) => presignGet(signer, key, filename),
     head: (key) => head(bucket, key),
@@ -89,10 +94,14 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
     remove: (key, signal) => removeObject(bucket, key, signal),
     removeAll: (prefix, { signal } = {}) => removeAll(bucket, prefix, { page, signal }),
     bytesOf: (prefix, { signal } = {}) => bytesOf(bucket, prefix, { page, signal }),
+    list: (prefix, options) => foundObjects(bucket, prefix, { page, ...options }),
+    unfinished: (prefix, options) => foundUploads(bucket, prefix, { page, ...options }),
+    removeListed: (keys, options = {}) => removeListed(bucket, keys, options),
 
     async ping() {
       try {
-        await bucket.client.send(new HeadBucketCommand({ Bucket: settings.bucket }));
+        const command = new HeadBucketCommand({ Bucket: settings.bucket });
+        await answered((options) => bucket.client.send(command, options));
       } catch (error) {
         throw asFault(error);
       }
@@ -102,7 +111,7 @@ export function s3ObjectStore(settings: S3Settings): S3ObjectStore {
       bucket.client.destroy();
       signer.client.destroy();
     },
-  };
+  });
 }
 
 async function readObject(
@@ -117,7 +126,7 @@ async function readObject(
         ...(range !== undefined && { Range: `bytes=${range.start}-${range.end - 1}` }),
         ...(ifMatch !== undefined && { IfMatch: ifMatch }),
       }),
-      { abortSignal: signal },
+      { abortSignal: signal, requestTimeout: FIRST_BYTE_MS },
     );
     const body = response.Body as Readable;
     if (ifMatch !== undefined && response.ETag !== undefined && response.ETag !== ifMatch) {

@@ -1,17 +1,11 @@
-import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandInput,
-  type ListMultipartUploadsCommandOutput,
-  type MultipartUpload,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, DeleteObjectsCommand, type MultipartUpload } from '@aws-sdk/client-s3';
 import { RetryableFault } from '../../core/errors.ts';
 import { at, type Bucket } from './client.ts';
 import { asFault } from './faults.ts';
 import { inFlight } from './in-flight.ts';
 import { type ListingOptions, listed } from './listed.ts';
 import { abortMultipart } from './multipart.ts';
+import { unfinished } from './unfinished.ts';
 
 const ABORTS_IN_FLIGHT = 8;
 
@@ -40,28 +34,13 @@ export async function removeAll(bucket: Bucket, prefix: string, options: Removal
   }
 }
 
-type Markers = Pick<ListMultipartUploadsCommandInput, 'KeyMarker' | 'UploadIdMarker'>;
-
-async function abortAll(
-  bucket: Bucket,
-  prefix: string,
-  { page: most, signal }: RemovalOptions,
-): Promise<number> {
+async function abortAll(bucket: Bucket, prefix: string, options: RemovalOptions): Promise<number> {
   let aborted = 0;
-  let after: Markers | null = {};
-  while (after !== null) {
-    const page: ListMultipartUploadsCommandOutput = await bucket.client.send(
-      new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: prefix, MaxUploads: most, ...after }),
-      { abortSignal: signal },
-    );
-    const uploads = page.Uploads ?? [];
+  for await (const uploads of unfinished(bucket, prefix, options)) {
     await inFlight(ABORTS_IN_FLIGHT, uploads, ({ Key = '', UploadId = '' }: MultipartUpload) =>
-      abortMultipart(bucket, Key, UploadId, signal),
+      abortMultipart(bucket, Key, UploadId, options.signal),
     );
     aborted += uploads.length;
-    after = page.IsTruncated
-      ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
-      : null;
   }
   return aborted;
 }
@@ -76,7 +55,25 @@ async function removeObjects(bucket: Bucket, prefix: string, options: RemovalOpt
   return removed;
 }
 
-async function removeKeys(bucket: Bucket, keys: string[], signal: AbortSignal | undefined): Promise<void> {
+/** As many as a page has at the most. Harmless for those that are not there. */
+export async function removeListed(
+  bucket: Bucket,
+  keys: readonly string[],
+  { signal }: Pick<RemovalOptions, 'signal'>,
+): Promise<void> {
+  if (keys.length === 0) return;
+  try {
+    await removeKeys(bucket, keys, signal);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : asFault(error);
+  }
+}
+
+async function removeKeys(
+  bucket: Bucket,
+  keys: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const Objects = keys.map((Key) => ({ Key }));
   const { Errors = [] } = await bucket.client.send(
     new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Quiet: true, Objects } }),

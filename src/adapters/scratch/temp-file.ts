@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RetryableFault } from '../../core/errors.ts';
 import type { Scratch } from '../../formats/scratch.ts';
 
 /**
@@ -10,7 +11,7 @@ import type { Scratch } from '../../formats/scratch.ts';
  */
 export async function tempFileScratch(): Promise<Scratch> {
   const path = join(tmpdir(), `sheaf-${randomUUID()}`);
-  const file = await open(path, 'wx+', 0o600);
+  const file = await open(path, 'wx+', 0o600).catch(noRoom);
   const named = await unlink(path).then(
     () => false,
     () => true,
@@ -25,7 +26,9 @@ export async function tempFileScratch(): Promise<Scratch> {
       const start = bytes;
       bytes += buffer.length;
       for (let done = 0; done < buffer.length; ) {
-        const { bytesWritten } = await file.write(buffer, done, buffer.length - done, start + done);
+        const { bytesWritten } = await file
+          .write(buffer, done, buffer.length - done, start + done)
+          .catch(noRoom);
         done += bytesWritten;
       }
     },
@@ -44,4 +47,12 @@ export async function tempFileScratch(): Promise<Scratch> {
       return closing;
     },
   };
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Nothing speaks against the step: it waits until there is room. */
+function noRoom(error: NodeJS.ErrnoException): never {
+  if (!FULL.has(error.code ?? '')) throw error;
+  throw new RetryableFault('the disk for temporary files is full', { cause: error, away: true });
 }

@@ -29,7 +29,8 @@ export function healthRoutes(app: ApiInstance, services: ApiServices): void {
         operationId: 'isReady',
         tags: ['Health'],
         summary: 'Whether requests can be served',
-        description: 'Looks at what requests need. The problem that a 503 answers has `checks` too.',
+        description:
+          'Looks at what requests need; with `npm start` at its disk too. The problem that a 503 answers has `checks` too.',
         response: { 200: answer('They can', HealthSchema) },
       },
     },

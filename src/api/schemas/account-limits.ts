@@ -14,6 +14,8 @@ export const accountLimitsExample = {
   records: 1_000_000_000,
   batches: 1000,
   stored_bytes: 1_000_000_000_000,
+  upload_seconds: 86_400,
+  keep_seconds: null,
   worker_weight: 1,
   chunks: null,
   requests: { '*': { per_minute: 6000, lock_seconds: 0 } },
@@ -28,6 +30,15 @@ export const AccountLimitsSchema = component(
       records: Type.Integer({ description: 'Records of one file.' }),
       batches: Type.Integer({ description: 'Batches under way at once.' }),
       stored_bytes: Type.Integer({ description: 'Bytes of uploads, copies and results together.' }),
+      upload_seconds: Type.Integer({
+        description: 'Seconds for which a batch can be made of an upload, from when it was made.',
+      }),
+      keep_seconds: nullable(
+        Type.Integer({
+          description:
+            'The most that `expires_after` of a batch may be, and what it is where the request does not say; null: any, and as the server is set.',
+        }),
+      ),
       worker_weight: Type.Number({
         description:
           'Of two accounts that both have work, one of weight 2 has twice as many workers as one of weight 1.',

@@ -7,6 +7,9 @@ import { UserRequestSchema } from './user.ts';
 /** Up to which whole numbers are kept exactly. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
 
+/** Seconds; what is longer than anybody has meant. */
+const TEN_YEARS = 315_360_000;
+
 /** Two types, and not one schema or another: of those each would say what is wrong. */
 const orNull = <T>(type: string, schema: object) =>
   Type.Optional(Type.Unsafe<T | null>({ type: [type, 'null'], ...schema }));
@@ -41,6 +44,16 @@ export const AccountLimitsRequestSchema = component(
       records: whole(1, 'Records of one file.'),
       batches: whole(0, 'Batches under way at once; 0: no new ones.'),
       stored_bytes: whole(0, 'Bytes of uploads, copies and results together; 0: nothing new.'),
+      upload_seconds: whole(
+        60,
+        'Seconds for which a batch can be made of an upload, from when it was made.',
+        TEN_YEARS,
+      ),
+      keep_seconds: whole(
+        60,
+        'The most that `expires_after` of a batch may be, and what it is where the request does not say.',
+        TEN_YEARS,
+      ),
       worker_weight: orNull<number>('number', {
         minimum: 0.1,
         maximum: 100,

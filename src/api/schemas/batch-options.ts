@@ -73,7 +73,7 @@ export const batchOptions = {
     minimum: 60,
     maximum: TEN_YEARS,
     description:
-      'Seconds from the end of the batch until its files are removed; 30 days when left out, where the server is not set otherwise.',
+      'Seconds from the end of the batch until its files are removed. When left out: `keep_seconds` of the account, which is also the most; where that is not set, 30 days, if the server is not set otherwise.',
   }),
 };
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BucketState } from './bucket-state.ts';
 import { DataFiles } from './data-files.ts';
 import { syncDirectory } from './directories.ts';
+import type { DiskSpace } from './disk-space.ts';
 import { S3Error, warn } from './errors.ts';
 import { Journal, JournalBroken } from './journal.ts';
 import type { JournalRecord, Segment, StoredObject, Upload } from './records.ts';
@@ -61,7 +62,7 @@ export class Bucket {
    * Reads a bucket and removes what a crash left behind.
    * @throws Error when the journal is missing or damaged: then nothing is removed
    */
-  static async open(name: string, directory: string): Promise<Bucket> {
+  static async open(name: string, directory: string, space: DiskSpace): Promise<Bucket> {
     const state = new BucketState();
     let records = 0;
     const journal = await Journal.open<JournalRecord>(join(directory, 'journal'), (record) => {
@@ -71,7 +72,7 @@ export class Bucket {
       state.apply(record);
       records += 1;
     });
-    const data = new DataFiles(join(directory, 'data'));
+    const data = new DataFiles(join(directory, 'data'), space);
     try {
       if (state.created === undefined) throw new Error(`the journal of bucket ${name} has no first record`);
       await rm(join(directory, 'journal.new'), { force: true });

@@ -41,7 +41,7 @@ export async function storeBody(
   bucket: Bucket,
   compute?: ChecksumAlgorithm,
 ): Promise<StoredBody> {
-  const writer = await bucket.data.create();
+  const writer = await bucket.data.create(Number(headerOf(context.request, 'content-length') ?? 0));
   try {
     let received: ReceivedBody;
     try {

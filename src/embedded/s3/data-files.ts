@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, type FileHandle, link, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, syncDirectory } from './directories.ts';
+import type { DiskSpace } from './disk-space.ts';
 import { warn } from './errors.ts';
 import type { Segment } from './records.ts';
 
 const READ_BYTES = 256 * 1024;
+/** After so many bytes of one file it is asked once more whether there is room. */
+const ASK_BYTES = 4 * 1024 * 1024;
 /** What a file system answers that cannot link: other device, no links, too many, not permitted. */
 const CANNOT_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -17,18 +20,25 @@ const CANNOT_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP'
  */
 export class DataFiles {
   readonly #directory: string;
+  readonly #space: DiskSpace;
   readonly #pins = new Map<string, number>();
   readonly #doomed = new Set<string>();
   /** Removals, one after the other: to unlink a large file may take the disk a while, and nobody waits for it. */
   #removals: Promise<void> = Promise.resolve();
 
-  constructor(directory: string) {
+  constructor(directory: string, space: DiskSpace) {
     this.#directory = directory;
+    this.#space = space;
   }
 
-  async create(): Promise<DataWriter> {
+  /**
+   * @param bytes how many are to be written, as far as that is known
+   * @throws S3Error InsufficientStorage; so does what is written then
+   */
+  async create(bytes: number): Promise<DataWriter> {
+    await this.#space.need(bytes);
     const file = randomUUID();
-    return new DataWriter(file, await open(join(this.#directory, file), 'wx', 0o600));
+    return new DataWriter(file, await open(join(this.#directory, file), 'wx', 0o600), this.#space);
   }
 
   /** A new name for the same bytes: a hard link where the file system has them (files never change), else a copy. */
@@ -40,6 +50,7 @@ export class DataFiles {
       await link(from, to);
     } catch (error) {
       if (!CANNOT_LINK.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await this.#space.need(segment.size);
       try {
         await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         await syncFile(to);
@@ -159,11 +170,14 @@ async function syncFile(path: string): Promise<void> {
 export class DataWriter {
   readonly #file: string;
   readonly #handle: FileHandle;
+  readonly #space: DiskSpace;
   #size = 0;
+  #unasked = 0;
 
-  constructor(file: string, handle: FileHandle) {
+  constructor(file: string, handle: FileHandle, space: DiskSpace) {
     this.#file = file;
     this.#handle = handle;
+    this.#space = space;
   }
 
   /** What has been written so far, as a segment: what to remove when the write comes to nothing. */
@@ -173,6 +187,11 @@ export class DataWriter {
 
   /** Writes all of `chunk` behind what is there; `writeFile` on a handle goes on after a short write. */
   async append(chunk: Buffer): Promise<void> {
+    this.#unasked += chunk.length;
+    if (this.#unasked > ASK_BYTES) {
+      await this.#space.need(this.#unasked);
+      this.#unasked = 0;
+    }
     await this.#handle.writeFile(chunk);
     this.#size += chunk.length;
   }

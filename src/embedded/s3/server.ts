@@ -18,6 +18,8 @@ export interface S3ServerOptions {
   region: string;
   credentials: { accessKeyId: string; secretAccessKey: string };
   corsOrigins?: readonly string[];
+  /** How much is left free on the disk for others: with less, what would be stored is refused. 0: all is taken. */
+  reservedBytes?: number;
   /** Other limits than those that it has (connection-limits.ts). */
   limits?: Partial<ConnectionLimits>;
   now?: () => Date;
@@ -46,7 +48,7 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
   const lock = await lockDirectory(directory);
   let store: Store;
   try {
-    store = await Store.open(directory);
+    store = await Store.open(directory, options.reservedBytes);
   } catch (error) {
     await lock.release();
     throw error;

@@ -4,28 +4,31 @@ import { join } from 'node:path';
 import { Bucket } from './bucket.ts';
 import { checkBucketName } from './bucket-names.ts';
 import { makeDirectory, syncDirectory } from './directories.ts';
+import { DiskSpace } from './disk-space.ts';
 import { S3Error } from './errors.ts';
 
 /** The buckets in a directory. A bucket appears and goes by one rename; names with a dot in front are neither. */
 export class Store {
   readonly #directory: string;
+  readonly #space: DiskSpace;
   readonly #buckets = new Map<string, Bucket>();
   /** One creation or removal at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string) {
+  private constructor(directory: string, space: DiskSpace) {
     this.#directory = directory;
+    this.#space = space;
   }
 
   /** @throws Error when a bucket's journal is damaged */
-  static async open(directory: string): Promise<Store> {
+  static async open(directory: string, reservedBytes = 0): Promise<Store> {
     const root = join(directory, 'buckets');
     await makeDirectory(root);
-    const store = new Store(root);
+    const store = new Store(root, new DiskSpace(root, reservedBytes));
     try {
       for (const name of await readdir(root)) {
         if (name.startsWith('.')) await rm(join(root, name), { recursive: true, force: true });
-        else store.#buckets.set(name, await Bucket.open(name, join(root, name)));
+        else store.#buckets.set(name, await Bucket.open(name, join(root, name), store.#space));
       }
     } catch (error) {
       await store.close();
@@ -62,7 +65,7 @@ export class Store {
         throw error;
       }
       await syncDirectory(this.#directory);
-      this.#buckets.set(name, await Bucket.open(name, path));
+      this.#buckets.set(name, await Bucket.open(name, path, this.#space));
     });
   }
 

@@ -44,6 +44,11 @@ export interface ProcessingPause {
   delaySeconds: number;
 }
 
+/** Some records of a chunk were tried: what is known of them is kept, and whoever holds the chunk goes on with it. */
+export interface ProcessingProgress {
+  tried: readonly JournalEntry[];
+}
+
 export interface ProcessingOutcome {
   succeeded: number;
   failed: number;

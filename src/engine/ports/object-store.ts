@@ -50,6 +50,22 @@ export interface PresignedParts {
   expiresAt: number;
 }
 
+/** An object as a listing tells of it. */
+export interface FoundObject {
+  key: string;
+  bytes: number;
+  /** When it was stored, by the store's clock; milliseconds since the epoch. */
+  at: number;
+}
+
+/** An upload in parts that was begun and neither completed nor aborted. */
+export interface FoundUpload {
+  key: string;
+  uploadId: string;
+  /** When it was begun. */
+  at: number;
+}
+
 /** The rules of S3 for a multipart upload; every server that we know has them. */
 export const MULTIPART = {
   parts: 10_000,
@@ -107,6 +123,15 @@ export interface ObjectStore {
   removeAll(prefix: string, options?: { signal?: AbortSignal }): Promise<number>;
   /** How many bytes all objects together have whose key begins so; parts that are not one object yet are not in it. */
   bytesOf(prefix: string, options?: { signal?: AbortSignal }): Promise<number>;
+  /**
+   * Every object whose key begins so, in the order of the keys, a page at a time; those seen may be removed meanwhile.
+   * `after`: only those whose key comes after it.
+   */
+  list(prefix: string, options?: { after?: string; signal?: AbortSignal }): AsyncIterable<FoundObject[]>;
+  /** Every unfinished upload whose key begins so, a page at a time; those seen may be aborted meanwhile. */
+  unfinished(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<FoundUpload[]>;
+  /** Removes objects, as many as a page of `list` has at the most. Harmless for those that are not there. */
+  removeListed(keys: readonly string[], options?: { signal?: AbortSignal }): Promise<void>;
 }
 
 export class ObjectGone extends Error {

@@ -12,10 +12,17 @@ import type { ChunkRange } from '../../core/chunk.ts';
 import type { BatchReasonCode, FileFault } from '../../core/errors.ts';
 import type { FileFormat } from '../../core/file-format.ts';
 import type { RetryKind } from '../../core/lineage.ts';
+import type { Probe, Run } from '../../core/probes.ts';
 import type { FailureSummary } from '../../core/tally.ts';
 import type { Conversion } from '../../formats/conversion.ts';
 import type { InputDescription } from '../../formats/description.ts';
-import type { JournalEntry, ProcessingOutcome, ProcessingPause, ValidationOutcome } from './chunk-outcome.ts';
+import type {
+  JournalEntry,
+  ProcessingOutcome,
+  ProcessingPause,
+  ProcessingProgress,
+  ValidationOutcome,
+} from './chunk-outcome.ts';
 import type { ObjectHead } from './object-store.ts';
 import type { WorkTransaction } from './work-transaction.ts';
 
@@ -34,7 +41,7 @@ export interface ResultFile {
 }
 
 /** The stages that lease the batch as a whole; the others lease its chunks. */
-export type BatchStage = 'copy' | 'convert' | 'write_results' | 'remove';
+export type BatchStage = 'copy' | 'copy_checked' | 'convert' | 'write_results' | 'remove';
 
 /** A batch that this worker holds as a whole. */
 export interface BatchClaim {
@@ -42,6 +49,8 @@ export interface BatchClaim {
   stage: BatchStage;
   lease: string;
   attempts: number;
+  /** How often the worker was gone that was at this step. */
+  crashes: number;
   batchId: string;
   accountId: string;
   /** What is set for its account at this moment. */
@@ -84,6 +93,12 @@ export interface ChunkClaim {
   phase: ChunkPhase;
   lease: string;
   attempts: number;
+  /** How often the worker was gone that was at it, in this phase. */
+  crashes: number;
+  /** The runs of its records that are still to be tried alone; none: it was not tried so, or all were. */
+  probes: readonly Probe[];
+  /** Numbers of its records that crashed their process alone as often as they may. */
+  crashed: readonly number[];
   batchId: string;
   accountId: string;
   userName: string;
@@ -118,6 +133,8 @@ export interface ClaimOnly {
   batchId?: string;
   /** Batches of a larger upload are left to others. */
   mostBytes?: number;
+  /** What has lost a worker is left to others. */
+  unsuspected?: boolean;
 }
 
 /** The input as it was cut into chunks. */
@@ -187,7 +204,14 @@ export interface RetrySources {
  */
 export interface ChunkSession {
   /** `null`: nothing waits. With `batchId` only chunks of that batch are looked at. */
-  claim(stage: ChunkStage, known: KnownOperations, batchId?: string): Promise<ChunkClaim | null>;
+  claim(
+    stage: ChunkStage,
+    known: KnownOperations,
+    batchId?: string,
+    only?: Pick<ClaimOnly, 'unsuspected'>,
+  ): Promise<ChunkClaim | null>;
+  /** Takes a claim over that another session made: from now on it is this one that ends with it. @throws {LeaseLost} */
+  adopt(claim: ChunkClaim): Promise<void>;
   /** @throws {LeaseLost} when the chunk is not held under this lease any more; nothing is written then. */
   settleValidation(claim: ChunkClaim, outcome: ValidationOutcome): Promise<void>;
   /**
@@ -200,7 +224,7 @@ export interface ChunkSession {
     work: (
       tx: WorkTransaction,
       journal: readonly JournalEntry[],
-    ) => Promise<ProcessingOutcome | ProcessingPause>,
+    ) => Promise<ProcessingOutcome | ProcessingPause | ProcessingProgress>,
   ): Promise<void>;
   /** What the journal has of a chunk. */
   journal(claim: ChunkClaim): Promise<JournalEntry[]>;
@@ -215,6 +239,8 @@ export interface ChunkSession {
    * their record and have told nothing yet. One that waits without a result was not made after all.
    */
   noteOutcomes(claim: ChunkClaim, entries: readonly JournalEntry[]): Promise<void>;
+  /** Whatever is waited for on it fails: for when the lease is lost, and the database may be gone without a word. */
+  breakOff(): void;
   release(): void;
 }
 
@@ -251,6 +277,15 @@ export interface WorkStore {
    * Answers false when it was not ours any more: taken over, or settled by a commit whose answer was lost.
    */
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
+  /**
+   * The process in which the chunk was tried alone has ended. Its database session is ended, and the run of records that
+   * it was at is cut into parts, or the single record of it is counted and given up in the end.
+   * @param run `null`: it was at none
+   * @returns the numbers of all records of the chunk that are given up; `null`: no run is to be blamed, as it had not
+   *   begun or had committed already
+   * @throws {LeaseLost}
+   */
+  noteCrash(claim: ChunkClaim, run: Run | null): Promise<readonly number[] | null>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   /** @throws {PermanentFault} duplicate_file */
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;
@@ -273,7 +308,7 @@ export interface WorkStore {
   chunkLines(batchId: string): AsyncIterable<ChunkLines>;
 
   // The steps of the sweep: each bounded, idempotent, and safe on all workers at once.
-  /** Ends the sessions of expired leases and hands their work out again; answers how many. */
+  /** Ends the sessions of expired leases and hands their work out again, with the crash counted; answers how many. */
   reclaimExpired(): Promise<number>;
   /** Batches with a step that failed as often as allowed. */
   exhausted(maxAttempts: number): Promise<{ batchId: string; what: string }[]>;

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { REPEATED_ID } from '../../core/repeated-id.ts';
 import { failedLine, shortened, skippedLine } from '../../core/result.ts';
 import { type FailureSummary, summarise } from '../../core/tally.ts';
@@ -11,6 +9,7 @@ import { ResultChunk } from '../../formats/results/result-chunk.ts';
 import { sha256OfPart } from '../keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { ChunkLines } from '../ports/work-store.ts';
+import { readProven } from '../read-proven.ts';
 import type { InputReader } from './input-reader.ts';
 import { journaledLines } from './journaled-lines.ts';
 
@@ -56,10 +55,8 @@ export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): P
 }
 
 async function readPart({ objects, signal }: ChunkReader, key: string): Promise<Buffer> {
-  const bytes = await buffer(await objects.read(key, { signal }));
-  if (createHash('sha256').update(bytes).digest('hex') !== sha256OfPart(key)) {
-    throw new Error(`the part ${key} is not what was written`);
-  }
+  const bytes = await readProven(objects, key, sha256OfPart(key), { signal });
+  if (bytes === null) throw new Error(`the part ${key} is not what was written`);
   return bytes;
 }
 

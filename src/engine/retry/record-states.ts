@@ -43,7 +43,7 @@ export class RecordStates {
 }
 
 /** Failures that are no answer: what was sent may have taken effect. */
-const NO_ANSWER: readonly string[] = ['outcome_unknown', 'output_invalid'];
+const NO_ANSWER: readonly string[] = ['outcome_unknown', 'output_invalid', 'worker_crashed'];
 
 /** The generation of a record’s key after what became of it: only a definite answer lets it rise. */
 export function generationAfter(results: ChunkResults, index: number, { generation }: Source): number {

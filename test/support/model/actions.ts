@@ -11,6 +11,8 @@ export const POINTS = [
   'read',
   /** A piece of it has come. */
   'reading',
+  /** A run of a suspect chunk is about to be tried alone. */
+  'begun',
   /** The handler has made its writes, and has not answered. */
   'written',
   /** Something was stored or removed, or a part of a result file. */
@@ -31,11 +33,28 @@ export type Point = (typeof POINTS)[number];
 /**
  * What happens to a worker when it comes to a point for the nth time: it dies, it freezes until it is thawed or killed,
  * or whoever it called answers with a passing fault or with something that nobody thought of, though the work may be done.
+ * Of what runs alone the process ends, and the worker sees it; a worker that does its work itself dies.
  */
 export interface Mishap {
   at: Point;
   nth: number;
-  how: 'crash' | 'freeze' | 'fault' | 'error';
+  how: 'crash' | 'crash_alone' | 'freeze' | 'fault' | 'error';
+}
+
+/** A row of a file that is sent back. */
+export interface CorrectedRow {
+  /** Which record of the batch it corrects: one of them; none, as it has no number; one that is not there; or one again. */
+  corrects: 'one' | 'none' | 'unknown' | 'again';
+  pick: number;
+  kind: 'good' | 'refused' | 'poison' | 'too_long';
+}
+
+export interface RetryPlan {
+  records: 'failed' | 'unprocessed' | 'both' | 'corrected';
+  on_invalid?: 'skip' | 'reject';
+  /** Of the file, where it is a corrected one. */
+  format: PlannedFile['format'];
+  rows: CorrectedRow[];
 }
 
 export type BatchPlan = Pick<
@@ -61,6 +80,7 @@ export type Action =
   | { do: 'cancel'; pick: number }
   | { do: 'delete'; pick: number }
   | { do: 'resume'; pick: number; stop_after?: { failures: number } | null }
+  | { do: 'retry'; pick: number; plan: RetryPlan }
   | { do: 'label'; pick: number; value: number }
   | { do: 'overwrite_upload'; pick: number }
   | { do: 'damage_input'; pick: number }
@@ -79,7 +99,7 @@ const mishapAt = (points: readonly Point[], most: number): fc.Arbitrary<Mishap> 
   record({
     at: fc.constantFrom(...points),
     nth: fc.integer({ min: 1, max: most }),
-    how: fc.constantFrom('crash', 'freeze', 'freeze', 'fault', 'error'),
+    how: fc.constantFrom('crash', 'crash_alone', 'freeze', 'freeze', 'fault', 'error'),
   });
 
 export const batchPlan: fc.Arbitrary<BatchPlan> = fc.record(
@@ -111,6 +131,23 @@ export const batchPlan: fc.Arbitrary<BatchPlan> = fc.record(
     priority: fc.nat(2),
   },
   { noNullPrototype: true, requiredKeys: ['file', 'hash', 'stop_after', 'on_invalid', 'dry_run'] },
+);
+
+const retryPlan: fc.Arbitrary<RetryPlan> = fc.record(
+  {
+    records: fc.constantFrom('failed', 'unprocessed', 'both', 'both', 'corrected'),
+    on_invalid: fc.constantFrom('skip', 'skip', 'reject'),
+    format: fc.constantFrom('csv', 'ndjson'),
+    rows: fc.array(
+      record<CorrectedRow>({
+        corrects: fc.constantFrom('one', 'one', 'one', 'one', 'one', 'none', 'unknown', 'again'),
+        pick,
+        kind: fc.constantFrom('good', 'good', 'good', 'good', 'refused', 'too_long', 'poison'),
+      }),
+      { minLength: 1, maxLength: 8 },
+    ),
+  },
+  { noNullPrototype: true, requiredKeys: ['records', 'format', 'rows'] },
 );
 
 const often: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
@@ -164,6 +201,7 @@ const seldom: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
       { noNullPrototype: true, requiredKeys: ['do', 'pick'] },
     ),
   },
+  { weight: 4, arbitrary: record({ do: fc.constant('retry'), pick, plan: retryPlan }) },
   { weight: 1, arbitrary: record({ do: fc.constant('label'), pick, value: fc.nat(99) }) },
   { weight: 1, arbitrary: record({ do: fc.constant('overwrite_upload'), pick }) },
   { weight: 1, arbitrary: record({ do: fc.constant('damage_input'), pick }) },

@@ -6,13 +6,15 @@ import { type BatchPatch, changeBatch } from '../../../src/engine/change-batch.t
 import { deleteBatch } from '../../../src/engine/delete-batch.ts';
 import type { BatchRow } from '../../../src/engine/ports/request-stores.ts';
 import type { WorkQueue } from '../../../src/engine/ports/work-queue.ts';
+import { retryBatch } from '../../../src/engine/retry-batch.ts';
 import { submitBatch } from '../../../src/engine/submit-batch.ts';
 import { sha256, type TestSheaf } from '../sheaf.ts';
 import type { Action, BatchPlan } from './actions.ts';
 import { bodyOf } from './file.ts';
 import { notingOperation } from './operation.ts';
+import { isLive, type PlannedRetry, plannedRetry, trackedRetry } from './retries.ts';
 import type { Rights } from './rights.ts';
-import { stopAfterOf, type TrackedBatch, trackedBatch } from './tracked-batch.ts';
+import { lineageOf, stopAfterOf, type TrackedBatch, trackedBatch } from './tracked-batch.ts';
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>;
 
@@ -47,8 +49,8 @@ export class Clients {
   }
 
   async create({ plan, sameUpload }: Of<'create'>): Promise<void> {
-    const former = sameUpload ? this.batches.at(-1) : undefined;
-    if (former !== undefined && this.#overwritten.has(former.uploadId)) return;
+    const former = sameUpload ? this.batches.filter(({ retryOf }) => retryOf === null).at(-1) : undefined;
+    if (former?.uploadId != null && this.#overwritten.has(former.uploadId)) return;
     const asked: BatchPlan = former === undefined ? plan : { ...plan, file: former.plan.file };
     const body = bodyOf(asked.file);
     const handler = former?.uploadId ?? (await this.#sheaf.upload(body));
@@ -89,8 +91,12 @@ export class Clients {
       const { status } = await deleteBatch(this.#api, batch.id);
       batch.deletionAsked = true;
       if (before === null) return;
+      if (isTerminal(before.status)) {
+        expect(status).toBe((await this.#isRead(batch)) ? before.status : 'deleting');
+        return;
+      }
       const cancelled = TRANSITIONS[before.status].cancel_requested !== null;
-      expect(status).toBe(isTerminal(before.status) ? 'deleting' : cancelled ? 'cancel' : before.status);
+      expect(status).toBe(cancelled ? 'cancel' : before.status);
     } catch (error) {
       expect(codeOf(error)).toBe('batch_not_found');
       expect(before).toBeNull();
@@ -114,12 +120,71 @@ export class Clients {
       expect(answer).toMatchObject({ failedFrom: null, resultsReady: false });
       if (stop_after !== undefined) batch.stopAfter = stopAfterOf(stop_after);
       batch.seen.files = '';
+      batch.seen.outcomes = null;
     } else if (answer === 'forbidden') {
       expect([withdrawn, this.#rights.given]).toEqual([true, false]);
     } else if (answer !== 'not_resumable') {
       expect(['new', 'copying']).toContain(before.failedFrom);
       expect(ABOUT_UPLOADS).toContain(answer);
     }
+  }
+
+  /** Of a batch that has ended, if nobody else has its records in hand. */
+  async retry(parent: TrackedBatch, { plan }: Of<'retry'>): Promise<void> {
+    const before = await this.find(parent);
+    // What became of its records nobody can tell whose tables repeat an input that is gone.
+    if (before?.resultsReady && parent.seen.outcomes === null && parent.plan.file.records.length > 0) return;
+    const planned = before === null ? null : plannedRetry(this.batches, parent, plan);
+    const refused = await this.#whyNotRetried(parent, before, planned);
+    const { records, on_invalid } = plan;
+    const isCorrected = records === 'corrected';
+    const handler = isCorrected && planned !== null ? await this.#sheaf.upload(bodyOf(planned.file)) : null;
+    const request = {
+      ...(handler === null ? !isCorrected && { records } : { handler }),
+      ...(on_invalid !== undefined && { on_invalid }),
+    };
+    try {
+      const row = await retryBatch(this.#api, this.#rights.caller, parent.id, request);
+      expect(refused, `a retry was made of a batch in ${before?.status}`).toEqual([]);
+      this.batches.push(trackedRetry(row, handler, parent, planned!, on_invalid));
+    } catch (error) {
+      expect(refused, `of a batch in ${before?.status}`).toContain(codeOf(error));
+    }
+  }
+
+  /** What a retry may be refused with; nothing, if it has to be made. */
+  async #whyNotRetried(
+    parent: TrackedBatch,
+    before: BatchRow | null,
+    planned: PlannedRetry | null,
+  ): Promise<string[]> {
+    if (before === null) return ['batch_not_found'];
+    if (!this.#rights.given) return ['forbidden'];
+    const why: string[] = [];
+    if (before.expired) why.push('results_expired');
+    if (!before.resultsReady) why.push('results_not_ready');
+    if (!isTerminal(before.status) || parent.deletionAsked || planned === null || parent.verdicts === null) {
+      why.push('not_retriable', 'already_retried');
+    }
+    const others = lineageOf(this.batches, parent);
+    for (const other of others) {
+      const row = await this.find(other);
+      const lost = row === null || row.expired || row.status === 'deleting';
+      if (other !== parent && (lost ? other.seen.statuses.includes('processing') : isLive(row))) {
+        why.push('already_retried');
+      }
+    }
+    return why;
+  }
+
+  /** Whether a retry is about to read what the batch has. */
+  async #isRead(batch: TrackedBatch): Promise<boolean> {
+    const reads = async (other: TrackedBatch) => {
+      const row = other === batch || other.retryOf === null ? null : await this.find(other);
+      // With a file that has to be converted also while it is `copied`.
+      return row !== null && ['new', 'copying', 'copied'].includes(row.status);
+    };
+    return (await Promise.all(lineageOf(this.batches, batch).map(reads))).includes(true);
   }
 
   async label(batch: TrackedBatch, value: number): Promise<void> {
@@ -133,14 +198,16 @@ export class Clients {
   /** A client's URL is good for an hour: what it puts there later must never be taken for what was accepted. */
   async overwriteUpload(batch: TrackedBatch): Promise<void> {
     const row = await this.find(batch);
-    if (row === null) return;
+    if (row === null || batch.uploadId === null) return;
     const [upload] = await this.#sheaf.sql<{ key: string }[]>`
       select object_key as key from uploads where id = ${batch.uploadId}`;
     await this.#sheaf.services.objects.put(upload!.key, Buffer.from(`id,ref\nother,${Math.random()}\n`));
     this.#overwritten.add(batch.uploadId);
     for (const other of this.batches.filter(({ uploadId }) => uploadId === batch.uploadId)) {
       const entered = (await this.find(other))?.statuses ?? [];
-      if (!entered.some(({ status }) => status === 'copied')) other.overwritten = true;
+      // Whoever is frozen after it was copied goes on with what was accepted.
+      const copies = await this.#sheaf.keys(`batches/${other.id}/input/`);
+      if (copies.length === 0 && !entered.some(({ status }) => status === 'copied')) other.overwritten = true;
     }
   }
 

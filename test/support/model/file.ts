@@ -10,6 +10,8 @@ export interface PlannedRecord {
   kind: RecordKind;
   /** In the column `ref`, which a batch may name as `custom_id`. */
   ref: string;
+  /** In the column `_record` of a file that is sent back: which record it corrects; '' none. */
+  corrects?: string;
 }
 
 export interface PlannedFile {
@@ -19,8 +21,8 @@ export interface PlannedFile {
   records: PlannedRecord[];
 }
 
-/** A record after it was checked: `invalid`, or what the handler makes of it. */
-export type Verdict = 'invalid' | 'good' | 'refused' | 'poison';
+/** A record after it was checked: `invalid`, `skipped` as it was done before, `crashed`, or what the handler makes of it. */
+export type Verdict = 'invalid' | 'skipped' | 'crashed' | 'good' | 'refused' | 'poison';
 
 export const plannedFile: fc.Arbitrary<PlannedFile> = record({
   format: fc.constantFrom('csv' as const, 'ndjson' as const),
@@ -55,12 +57,17 @@ export function bodyOf(file: PlannedFile): Buffer {
 }
 
 function textOf({ format, records }: PlannedFile): string {
-  const lines = records.map(({ kind, ref }, index) => {
+  const isCorrected = records.some(({ corrects }) => corrects !== undefined);
+  const lines = records.map(({ kind, ref, corrects = '' }, index) => {
     const id = ID_OF_KIND[kind] ?? `r${index + 1}`;
-    if (format === 'csv') return kind === 'unreadable' ? `${id},${ref},one too many` : `${id},${ref}`;
-    return kind === 'unreadable' ? `{"id": "${id}", "ref"` : JSON.stringify({ id, ref });
+    if (format === 'csv') {
+      const row = kind === 'unreadable' ? `${id},${ref},one too many` : `${id},${ref}`;
+      return isCorrected ? `${corrects},${row}` : row;
+    }
+    if (kind === 'unreadable') return `{"id": "${id}", "ref"`;
+    return JSON.stringify({ ...(isCorrected && { _record: corrects }), id, ref });
   });
-  const header = format === 'csv' ? ['id,ref'] : [];
+  const header = format === 'csv' ? [isCorrected ? '_record,id,ref' : 'id,ref'] : [];
   return `${[...header, ...lines].join('\n')}\n`;
 }
 

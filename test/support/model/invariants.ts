@@ -13,6 +13,8 @@ interface StoredChunk {
   status: string;
   attempts: number;
   processed: boolean;
+  /** Numbers of records that are given up. */
+  crashed: number[];
 }
 
 /** Statuses in which chunks settle; in any other nothing may be added to what the handler wrote. */
@@ -86,8 +88,10 @@ async function checkWritten(
   written: readonly number[],
 ): Promise<void> {
   const chunks = await sheaf.sql<StoredChunk[]>`
-    select number, first_record as "firstRecord", records, status, attempts, part is not null as processed
+    select number, first_record as "firstRecord", records, status, attempts, part is not null as processed,
+      coalesce(crashed, '[]') as crashed
     from chunks where batch_id = ${batch.id} order by number`;
+  noteCrashed(batch, chunks);
   expect(row.counts.succeeded, 'succeeded, and written by the handler').toBe(written.length);
   if (!WORKING.includes(row.status)) {
     const running = chunks.filter((chunk) => chunk.status === 'running').map(({ number }) => number);
@@ -108,6 +112,13 @@ async function checkWritten(
       done.map(({ number }) => number),
       'in the file’s order',
     ).toEqual(done.map((_, index) => index + 1));
+  }
+}
+
+/** From then on the record fails, whatever its line says. */
+function noteCrashed({ verdicts }: TrackedBatch, chunks: readonly StoredChunk[]): void {
+  for (const record of chunks.flatMap(({ crashed }) => crashed)) {
+    if (verdicts !== null && verdicts[record - 1] !== 'invalid') verdicts[record - 1] = 'crashed';
   }
 }
 
@@ -155,18 +166,20 @@ function checkEnd(
     expect(overwritten, 'an overwritten upload was copied').toBe(false);
   }
   if (status === 'validation_failed') {
-    expect(verdicts === null || (plan.on_invalid === 'reject' && count('invalid') > 0)).toBe(true);
-    expect(counts).toMatchObject({ succeeded: 0, failed: count('invalid') });
+    const bad = count('invalid', 'crashed');
+    expect(verdicts === null || (plan.on_invalid === 'reject' && bad > 0)).toBe(true);
+    expect(counts).toMatchObject({ succeeded: 0, failed: bad });
   }
   if (status !== 'completed') return;
   expect(verdicts).not.toBeNull();
   expect(plan.on_invalid === 'reject' ? count('invalid') : 0, 'invalid records were let through').toBe(0);
   if (plan.dry_run) {
-    expect(counts).toMatchObject({ succeeded: 0, failed: count('invalid') });
+    expect(counts).toMatchObject({ succeeded: 0, failed: count('invalid', 'crashed') });
   } else {
     expect(counts).toMatchObject({
       succeeded: count('good'),
-      failed: count('invalid', 'refused'),
+      failed: count('invalid', 'refused', 'crashed'),
+      skipped: count('skipped'),
       unprocessed: 0,
     });
     expect(count('poison')).toBe(0);

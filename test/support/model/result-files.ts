@@ -14,6 +14,8 @@ const ALLOWED: Record<Verdict, RecordStatus[]> = {
   good: ['succeeded', 'unprocessed'],
   refused: ['failed', 'unprocessed'],
   poison: ['unprocessed'],
+  skipped: ['skipped', 'unprocessed'],
+  crashed: ['failed', 'unprocessed'],
 };
 
 /** Every file is what it is said to be; all of them, the counts and the handler's table say the same of each record. */
@@ -68,8 +70,10 @@ function checkStatuses(
   expect(counts).toMatchObject({
     succeeded: having('succeeded').length,
     failed: having('failed').length,
+    skipped: having('skipped').length,
     unprocessed: having('unprocessed').length,
   });
+  batch.seen.outcomes = statuses.map(({ status }) => status);
   for (const { record, status } of statuses) {
     const verdict = batch.verdicts?.[record - 1];
     if (verdict !== undefined) expect(ALLOWED[verdict], `record ${record} is ${verdict}`).toContain(status);

@@ -2,11 +2,15 @@ import { Readable } from 'node:stream';
 import { RetryableFault } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { OperationRegistry } from '../../../src/core/operation.ts';
+import type { Run } from '../../../src/core/probes.ts';
+import { doAlone } from '../../../src/engine/alone/do-alone.ts';
+import { AloneRoom } from '../../../src/engine/alone/room.ts';
 import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
+import type { AloneEnd, RunAlone } from '../../../src/engine/ports/alone.ts';
 import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
 import type { WorkQueue } from '../../../src/engine/ports/work-queue.ts';
 import type { ChunkSession, WorkStore } from '../../../src/engine/ports/work-store.ts';
-import { serveTicket } from '../../../src/engine/serve-ticket.ts';
+import { type ServeTicket, serveTicket } from '../../../src/engine/serve-ticket.ts';
 import type { RunChunk } from '../../../src/engine/settle-chunk.ts';
 import { sweep } from '../../../src/engine/sweep.ts';
 import { type Gate, gate } from '../gate.ts';
@@ -45,7 +49,9 @@ export class MortalWorker {
   readonly #watchers: (() => void)[] = [];
   #state: WorkerState = 'working';
   #ice: Gate | null = null;
-  #sessionPid: number | null = null;
+  /** Ends the process of what runs alone. */
+  #endAlone: (() => void) | null = null;
+  readonly #sessionPids = new Set<number>();
   /** Whether the right was given when it last claimed a chunk. */
   #allowed = true;
   #outcome: Promise<void> = Promise.resolve();
@@ -78,25 +84,42 @@ export class MortalWorker {
     ]);
     const known = { names: operations.list().map(({ name }) => name), versions: [1] };
     let looks = 0;
-    return this.#run(() =>
-      serveTicket(
-        {
-          ...services,
-          log: this.#log(),
-          operations,
-          known,
-          work: this.#work(),
-          objects: this.#objects(),
-          principals: this.#principals(),
-          queue: this.#queue(),
-          leases: this.#leases,
-          // Looked at before each step, and once more before going on to the next.
-          longStages: new Set(),
-          stopping: () => oneStep && looks++ > 0,
-        },
-        stage,
-      ),
-    );
+    const engine: ServeTicket = {
+      ...services,
+      log: this.#log(),
+      operations,
+      known,
+      work: this.#work(),
+      objects: this.#objects(),
+      principals: this.#principals(),
+      queue: this.#queue(),
+      leases: this.#leases,
+      // Looked at before each step, and once more before going on to the next.
+      longStages: new Set(),
+      stopping: () => oneStep && looks++ > 0,
+    };
+    const alone = { room: new AloneRoom(), run: this.#alone(engine) };
+    return this.#run(() => serveTicket({ ...engine, alone }, stage));
+  }
+
+  /** The process of what runs alone, as it is seen from here: it may end by itself, and ends with the worker. */
+  #alone(engine: ServeTicket): RunAlone {
+    return async (claim, lease) => {
+      let at: Run | null = null;
+      const ends = new Promise<AloneEnd>((resolve) => {
+        this.#endAlone = () => resolve({ crashed: 'for the test', run: at });
+      });
+      const work = doAlone(engine, claim, lease, async (run) => {
+        at = run;
+        if (run !== null) await this.#pass('begun');
+      });
+      work.catch(() => undefined);
+      try {
+        return await Promise.race([ends, work.then((paused): AloneEnd => ({ paused }))]);
+      } finally {
+        this.#endAlone = null;
+      }
+    };
   }
 
   sweep(): Promise<WorkerState> {
@@ -158,9 +181,11 @@ export class MortalWorker {
   /** The kernel closes the connections of a dead process, and the server rolls back what was open on them. */
   async #leaveNothing(): Promise<void> {
     await this.#leases.close();
-    if (this.#sessionPid === null) return;
-    await this.#around.sheaf.sql`select pg_terminate_backend(${this.#sessionPid}, 5000)`;
-    this.#sessionPid = null;
+    const pids = [...this.#sessionPids];
+    this.#sessionPids.clear();
+    if (pids.length === 0) return;
+    await this.#around.sheaf
+      .sql`select pg_terminate_backend(pid, 5000) from unnest(${pids}::int[]) as of(pid)`;
   }
 
   async #alive(): Promise<void> {
@@ -174,13 +199,17 @@ export class MortalWorker {
     await this.#alive();
     const how = this.#fate.at(point);
     if (how === undefined) return;
-    if (how === 'crash') this.#become('dead');
+    if (how === 'crash_alone' && this.#endAlone !== null) {
+      this.#endAlone();
+      return await never();
+    }
+    if (how === 'crash' || how === 'crash_alone') this.#become('dead');
     if (how === 'freeze') {
       this.#ice = gate();
       this.#become('frozen');
     }
     await this.#alive();
-    if (how === 'crash' || how === 'freeze') return;
+    if (how !== 'fault' && how !== 'error') return;
     this.#mayThrow = true;
     throw faultAt(point, how);
   }
@@ -247,6 +276,7 @@ export class MortalWorker {
       openSession: async () => this.#session(await call(() => work.openSession())),
       renew: (...args) => call(() => work.renew(...args)),
       giveBack: (...args) => call(() => work.giveBack(...args), { before: 'giving_back' }),
+      noteCrash: (...args) => call(() => work.noteCrash(...args)),
       rejectHash: (...args) => call(() => work.rejectHash(...args), settled),
       finishCopy: (...args) => call(() => work.finishCopy(...args), settled),
       retrySources: (...args) => call(() => work.retrySources(...args)),
@@ -278,24 +308,34 @@ export class MortalWorker {
   #session(session: ChunkSession): ChunkSession {
     const call = this.#call.bind(this);
     const settled = { after: 'settled' } as const;
+    let pid: number | null = null;
+    const noteSession = async (lease: string) => {
+      const [row] = await this.#around.sheaf.sql<{ pid: number }[]>`
+        select lease_pid as pid from chunks where lease = ${lease}`;
+      pid = row?.pid ?? null;
+      if (pid !== null) this.#sessionPids.add(pid);
+    };
     return {
       claim: async (...args) => {
         const claim = await call(() => session.claim(...args));
         if (claim === null) return null;
         this.#allowed = this.#around.rights.given;
-        const [row] = await this.#around.sheaf.sql<{ pid: number }[]>`
-          select lease_pid as pid from chunks where lease = ${claim.lease}`;
-        this.#sessionPid = row?.pid ?? null;
+        await noteSession(claim.lease);
         await this.#pass('claimed');
         return claim;
+      },
+      adopt: async (claim) => {
+        await call(() => session.adopt(claim));
+        await noteSession(claim.lease);
       },
       settleValidation: (...args) => call(() => session.settleValidation(...args), settled),
       settleProcessing: (...args) => call(() => session.settleProcessing(...args), settled),
       journal: (...args) => call(() => session.journal(...args)),
       noteStarted: (...args) => call(() => session.noteStarted(...args)),
       noteOutcomes: (...args) => call(() => session.noteOutcomes(...args)),
+      breakOff: () => session.breakOff(),
       release: () => {
-        this.#sessionPid = null;
+        if (pid !== null) this.#sessionPids.delete(pid);
         session.release();
       },
     };
@@ -316,6 +356,7 @@ export class MortalWorker {
       putStream: (...args) => call(() => objects.putStream(...args), stored),
       remove: (...args) => call(() => objects.remove(...args), stored),
       removeAll: (...args) => call(() => objects.removeAll(...args), stored),
+      removeListed: (...args) => call(() => objects.removeListed(...args), stored),
       bytesOf: (...args) => call(() => objects.bytesOf(...args), stored),
     };
   }

@@ -12,11 +12,18 @@ import {
   letTombstonesAge,
   neglect,
 } from './clock.ts';
+import type { Verdict } from './file.ts';
 import { checkBatch } from './invariants.ts';
+import { checkLineages } from './lineages.ts';
 import { Rights } from './rights.ts';
 import { TicketBox } from './ticket-box.ts';
 import type { TrackedBatch } from './tracked-batch.ts';
 import { Workers } from './workers.ts';
+
+const mayBeRetried = (outcome: string) => outcome === 'failed' || outcome === 'unprocessed';
+
+/** Whatever the handler would say of them. */
+const NOT_TRIED: readonly Verdict[] = ['invalid', 'skipped', 'crashed'];
 
 /** A batch needs some twenty visits at most; one that has not ended by then never will. */
 const ROUNDS = 60;
@@ -128,6 +135,8 @@ export class World {
         return await this.#clients.delete(batch);
       case 'resume':
         return await this.#clients.resume(batch, action);
+      case 'retry':
+        return await this.#clients.retry(batch, action);
       case 'label':
         return await this.#clients.label(batch, action.value);
       case 'overwrite_upload':
@@ -141,9 +150,10 @@ export class World {
 
   /** One to which the action means something, if there is any. */
   #pick(action: Extract<Action, { pick: number }>): TrackedBatch | undefined {
-    const fits = this.#clients.batches.filter(({ seen }) => {
+    const fits = this.#clients.batches.filter(({ seen, deletionAsked }) => {
       const status = seen.statuses.at(-1) ?? 'new';
       if (action.do === 'resume') return status === 'failed' && !seen.gone;
+      if (action.do === 'retry') return !deletionAsked && seen.outcomes?.some(mayBeRetried) === true;
       if (action.do === 'cancel') return TRANSITIONS[status].cancel_requested !== null;
       return true;
     });
@@ -159,8 +169,8 @@ export class World {
       { status: string }[]
     >`select status from batches where id = ${batchId}`;
     if (row?.status !== 'processing') this.#wrongCalls.push(`of a batch in ${row?.status}`);
-    const bad = records.filter((record) => batch?.verdicts?.[record - 1] === 'invalid');
-    if (bad.length > 0) this.#wrongCalls.push(`with the invalid records ${bad}`);
+    const bad = records.filter((record) => NOT_TRIED.includes(batch?.verdicts?.[record - 1] ?? 'good'));
+    if (bad.length > 0) this.#wrongCalls.push(`with records that are not to be tried: ${bad}`);
   }
 
   /** The private copy is not what it was: whoever reads it must notice. */
@@ -177,6 +187,7 @@ export class World {
     expect(this.#wrongCalls, 'the handler was called').toEqual([]);
     expect(this.#mistakes, 'a step failed for no mishap').toEqual([]);
     await Promise.all(this.#clients.batches.map((batch) => checkBatch(this.#sheaf, batch)));
+    await checkLineages(this.#sheaf, this.#clients.batches);
   }
 
   async #untilQuiet(reached: () => Promise<boolean>): Promise<void> {

@@ -39,7 +39,7 @@ async function copyBytes(
   try {
     const md5 = createDigest('MD5');
     const digest = algorithm ? createDigest(algorithm) : undefined;
-    const writer = await target.data.create();
+    const writer = await target.data.create(end - start + 1);
     try {
       try {
         for await (const chunk of source.bucket.data.read(source.object.segments, start, end)) {

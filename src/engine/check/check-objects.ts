@@ -1,0 +1,73 @@
+import type { CheckSummary, Finding } from '../../core/findings.ts';
+import type { Check, CheckObjects, CheckOptions } from './check.ts';
+import { checkUploads } from './check-uploads.ts';
+import { lookThrough, lookThroughUnfinished } from './look-through.ts';
+import { NamingBatches } from './naming-batches.ts';
+
+const NOTHING: CheckSummary = {
+  objects: 0,
+  unfinished_uploads: 0,
+  bytes: 0,
+  batches: 0,
+  uploads: 0,
+  kept: 0,
+  left_to_sweep: 0,
+  young: 0,
+  found: 0,
+  mended: 0,
+};
+
+/**
+ * Compares what the object store has with what PostgreSQL counts on, both ways, in the order of the keys and so in flat
+ * memory. Safe while workers work: what is removed is what nobody can ever name again (object-place.ts), and rows are
+ * changed only as long as they are as they were seen. May be broken off at any moment and run again.
+ * @param tell is told of each thing that does not go together, once it was mended if it was
+ * @throws {Error} with `fix`, where the database knows nothing of what is there: then it is probably another one's
+ */
+export async function checkObjects(
+  engine: CheckObjects,
+  options: CheckOptions,
+  tell: (finding: Finding) => void,
+): Promise<CheckSummary> {
+  if (options.fix) await refuseForeign(engine, options);
+  return await compare(engine, options, tell);
+}
+
+/** A store that was paired with the wrong database would be emptied. */
+async function refuseForeign(engine: CheckObjects, options: CheckOptions): Promise<void> {
+  let lost = 0;
+  const summary = await compare(engine, { ...options, fix: false }, ({ kind }) => {
+    if (kind === 'object_without_owner') lost += 1;
+  });
+  if (lost === 0 || summary.kept + summary.left_to_sweep > 0) return;
+  throw new Error(
+    `the database knows none of the ${lost} objects that are in the object store: is it the right one? Nothing was changed`,
+  );
+}
+
+async function compare(
+  engine: CheckObjects,
+  options: CheckOptions,
+  tell: (finding: Finding) => void,
+): Promise<CheckSummary> {
+  const summary = { ...NOTHING };
+  const check: Check = {
+    ...options,
+    ...engine,
+    summary,
+    tell: (finding) => {
+      summary.found += 1;
+      if (finding.remedy !== null) summary.mended += 1;
+      tell(finding);
+    },
+  };
+  await lookThrough(check, 'uploads/');
+  // What batches name is asked for before the store is: so it is there already when the store is looked through.
+  const naming = await NamingBatches.begin(check);
+  await lookThrough(check, 'batches/', (batchId, named) => naming.seen(batchId, named));
+  await naming.end();
+  await lookThroughUnfinished(check, 'uploads/');
+  await lookThroughUnfinished(check, 'batches/');
+  await checkUploads(check);
+  return summary;
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
+import { expectToldWell, OUTAGE_SETTINGS, startClients, startOutage } from '../support/outage.ts';
+import { startTestRedis, type TestRedis } from '../support/redis-server.ts';
+import { required } from '../support/requirements.ts';
+import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+
+/**
+ * The queue on a Redis that loses its memory or goes away while batches are under way: PostgreSQL knows what is to be
+ * done, nothing is started again, nobody helps, and each record is done once.
+ */
+
+const PATIENT = { timeout: 300_000 };
+const installed = required('TEST_REDIS_URL');
+
+describe.skipIf(installed.missing)(`Redis${installed.reason}`, PATIENT, () => {
+  let redis: TestRedis;
+  let proxy: CutProxy;
+  let sheaf: TestSheaf;
+
+  beforeAll(async () => {
+    redis = await startTestRedis();
+    proxy = await startCutProxy({ host: '127.0.0.1', port: redis.port });
+    sheaf = await openTestSheaf(OUTAGE_SETTINGS, {
+      through: async (locations) => ({ ...locations, redisUrl: `redis://127.0.0.1:${proxy.port}` }),
+    });
+    await sheaf.startWorkersApart();
+    await sheaf.startWorkersApart();
+  });
+  afterAll(async () => {
+    await proxy?.mend();
+    await sheaf?.close();
+    await proxy?.close();
+    await redis?.close();
+  });
+
+  const clients = () =>
+    startClients(sheaf, {
+      list: { path: '/batches?limit=5' },
+      upload: { path: '/uploads', body: {} },
+      ready: { path: '/health/ready' },
+    });
+
+  /** Nothing of what is asked needs the queue. */
+  const expectUnmoved = (told: Awaited<ReturnType<Awaited<ReturnType<typeof clients>>['stop']>>) => {
+    expectToldWell(told, { withinSeconds: 15 });
+    expect(told.filter(({ status }) => status >= 300)).toEqual([]);
+  };
+
+  it('that is emptied (FLUSHALL) again and again', async () => {
+    const asking = await clients();
+    const batch = await startOutage(sheaf, 'a');
+    for (const [phase, chunks] of [
+      ['validate', 1],
+      ['validate', 20],
+      ['process', 1],
+      ['process', 15],
+      ['process', 30],
+    ] as const) {
+      await batch.settled(phase, chunks);
+      await redis.flushAll();
+    }
+    await batch.endedOnce();
+    expectUnmoved(await asking.stop());
+  });
+
+  it('that is killed, and is empty when it is back', async () => {
+    const batch = await startOutage(sheaf, 'b');
+    await batch.settled('process', 5);
+    await redis.restart();
+    await batch.endedOnce();
+  });
+
+  it('that is away, and resets connections in the middle', async () => {
+    const asking = await clients();
+    const batch = await startOutage(sheaf, 'c');
+    await batch.settled('validate', 5);
+    const broken = proxy.breakAfter(1_000, 'requests', 4);
+    while (broken() < 4) await sleep(5);
+    await batch.settled('process', 5);
+    await proxy.cut();
+    // What is made meanwhile is taken, and found when somebody looks.
+    const other = await startOutage(sheaf, 'd');
+    await sleep(3_000);
+    await proxy.mend();
+    await Promise.all([batch.endedOnce(), other.endedOnce()]);
+    expectUnmoved(await asking.stop());
+  });
+
+  it('that is gone without a word', async () => {
+    const asking = await clients();
+    const batch = await startOutage(sheaf, 'e');
+    await batch.settled('process', 5);
+    proxy.strand();
+    await batch.endedOnce();
+    expectUnmoved(await asking.stop());
+  });
+});
