@@ -15,7 +15,7 @@ export default defineConfig({
           pool: 'threads',
           // Files share their worker's modules: these tests keep no state in them, and it halves the time.
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
