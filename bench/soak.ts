@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SeededRandom } from '../src/cli/sample/random.ts';
 import { SheafError } from '../src/client/sheaf-error.ts';
+import { compile } from '../test/support/compiled.ts';
 import { calm, clearAway } from './soak/aftermath.ts';
 import { faultsOfFile } from './soak/faults-of-file.ts';
 import { type Ground, openGround } from './soak/ground.ts';
@@ -34,6 +35,7 @@ const REPORT = new URL('soak/last-run.md', import.meta.url).pathname;
 
 const directory = await mkdtemp(join(tmpdir(), 'sheaf-soak-'));
 process.stderr.write(`seed ${SEED}, ${MINUTES} minutes, queue on ${REDIS ? 'Redis' : 'PostgreSQL'}\n`);
+await compile();
 const ground = await openGround(directory, REDIS);
 let good = false;
 try {

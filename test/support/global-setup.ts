@@ -7,6 +7,7 @@ import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
 import { migrateQueue } from '../../src/adapters/queue/postgres-backend.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
 import { startS3Server } from '../../src/embedded/s3/server.ts';
+import { compile } from './compiled.ts';
 import { leftOut, type S3Access } from './requirements.ts';
 
 /**
@@ -25,6 +26,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   for (const line of leftOut()) process.stdout.write(`${line}\n`);
+  await compile();
   const directory = await mkdtemp(join(tmpdir(), 'sheaf-test-'));
   const server = await startEmbeddedPostgres({
     directory: join(directory, 'postgres'),

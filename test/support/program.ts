@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { compiledArgs } from './compiled.ts';
 
 /** One of our entry points as a child process, the way a user runs it. */
 export interface Program {
@@ -38,7 +39,9 @@ export async function startProgram(
   root = ROOT,
   under: readonly string[] = [],
 ): Promise<Program> {
-  const [command = '', ...args] = [...under, process.execPath, '--import', 'tsx', script];
+  // Another checkout has no dist/ of its own.
+  const how = root === ROOT ? compiledArgs(script) : ['--import', 'tsx', script];
+  const [command = '', ...args] = [...under, process.execPath, ...how];
   const child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, SHEAF_LOG_LEVEL: 'warn', ...settings },
