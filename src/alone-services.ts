@@ -10,8 +10,9 @@ import type { Config } from './config.ts';
 import { type Operation, OperationRegistry } from './core/operation.ts';
 import type { DoAlone } from './engine/alone/do-alone.ts';
 import { Gate } from './engine/gate.ts';
+import { engineSettings } from './engine-settings.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
-import { engineSettings, type Locations } from './services.ts';
+import type { Locations } from './services.ts';
 
 /** For one piece of work; its chunk, and the renewals of nothing, have their own. */
 const CONNECTIONS = 2;

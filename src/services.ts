@@ -10,7 +10,7 @@ import {
   idleInTransactionMs,
   watchedSockets,
 } from './adapters/postgres/connect.ts';
-import { type OpenDatabase, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { openDatabase } from './adapters/postgres/database.ts';
 import { postgresAnswerSweep } from './adapters/postgres/idempotency-store.ts';
 import { postgresKeepingStore } from './adapters/postgres/keeping-store.ts';
 import { postgresLimitStore } from './adapters/postgres/limit-store.ts';
@@ -41,7 +41,9 @@ import type { RequestRates } from './engine/ports/request-rates.ts';
 import type { AnswerSweep, UploadSweep } from './engine/ports/sweep-stores.ts';
 import type { EngineSettings } from './engine/settings.ts';
 import type { TidyPlace } from './engine/tidy-batches.ts';
+import { engineSettings } from './engine-settings.ts';
 import type { OpenScratch } from './formats/scratch.ts';
+import { healthOf } from './health.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 import { openSignIn, type SignInServices } from './sign-in-services.ts';
 
@@ -193,65 +195,4 @@ async function openRequestRates({ databaseUrl, redisUrl }: Locations, log: Logge
   const inPostgres = postgresRequestRates(databaseUrl);
   if (redisUrl === undefined) return inPostgres;
   return ratesWithSubstitute(await redisRequestRates(redisUrl, log), inPostgres, { log });
-}
-
-async function healthOf(
-  { db }: OpenDatabase,
-  objects: S3ObjectStore,
-): Promise<Record<string, string | null>> {
-  const [database, objectStore] = await Promise.all([
-    wrongWith(() => pingDatabase(db)),
-    wrongWith(() => objects.ping()),
-  ]);
-  return { database, object_store: objectStore };
-}
-
-/** Whoever asks whether requests can be served waits no longer; a part that is gone without a word gives no answer. */
-const HEALTH_MS = 5_000;
-
-async function wrongWith(check: () => Promise<void>): Promise<string | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`no answer within ${HEALTH_MS} ms`), HEALTH_MS);
-  });
-  const found = check().then(
-    () => null,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
-  try {
-    return await Promise.race([found, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export function engineSettings(config: Config): EngineSettings {
-  return {
-    chunk: { records: config.SHEAF_CHUNK_RECORDS, bytes: config.SHEAF_CHUNK_BYTES },
-    recordBytes: config.SHEAF_MAX_RECORD_BYTES,
-    cellBytes: config.SHEAF_MAX_CELL_BYTES,
-    unpackedBytes: config.SHEAF_MAX_UNPACKED_BYTES,
-    leaseSeconds: config.SHEAF_LEASE_SECONDS,
-    maxAttempts: config.SHEAF_MAX_ATTEMPTS,
-    maxCrashes: config.SHEAF_MAX_CRASHES,
-    keepSeconds: config.SHEAF_KEEP_SECONDS,
-    stepSeconds: config.SHEAF_STEP_SECONDS,
-    stalledSeconds: config.SHEAF_STALLED_SECONDS,
-    accountLimits: {
-      fileBytes: config.SHEAF_MAX_FILE_BYTES,
-      records: config.SHEAF_MAX_RECORDS,
-      batches: config.SHEAF_MAX_BATCHES,
-      storedBytes: config.SHEAF_MAX_STORED_BYTES,
-      uploadSeconds: config.SHEAF_UPLOAD_SECONDS,
-      keepSeconds: null,
-      workerWeight: 1,
-      chunks: null,
-      requests: {
-        '*': {
-          perMinute: config.SHEAF_REQUESTS_PER_MINUTE,
-          lockSeconds: config.SHEAF_REQUESTS_LOCK_SECONDS,
-        },
-      },
-    },
-  };
 }

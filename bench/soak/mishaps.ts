@@ -8,7 +8,7 @@ const FREEZE_MS = [5000, 12_000] as const;
 const AWAY_MS = [500, 6000] as const;
 
 /** What befalls the processes and what lies between them. Whatever is away comes back. */
-export const MISHAPS: Record<string, Mishap> = {
+const MISHAPS: Record<string, Mishap> = {
   'kill -9 of a worker': async ({ struck }, random) => {
     await struck.kill(random.pick(await struck.up()));
   },

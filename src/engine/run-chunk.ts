@@ -99,7 +99,7 @@ async function runInTransaction(
     });
     if (waits.length > 0) {
       paused = { delaySeconds: Math.max(0, Math.min(...waits)) };
-      return { entries: tried, ...paused };
+      return { entries: tried, ...paused, allTried: share === 'rest' };
     }
     return await settled(engine, claim, lease, checked, known);
   });

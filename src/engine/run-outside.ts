@@ -6,6 +6,7 @@ import type { HeldLease } from './lease-keeper.ts';
 import { LONGEST_WAIT_MS, OutsideCalls } from './outside/calls.ts';
 import { JournalWriter } from './outside/journal-writer.ts';
 import { PendingRecords, pendingFrom } from './outside/pending-records.ts';
+import type { JournalEntry } from './ports/chunk-outcome.ts';
 import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
 import { contextOf, goodOf, type Pause, type RunChunk, settled } from './settle-chunk.ts';
 
@@ -16,6 +17,8 @@ interface Chunk {
   claim: ChunkClaim;
   lease: HeldLease;
   operation: OutsideOperation;
+  /** What the journal had of its records when the visit began. */
+  known: ReadonlyMap<number, JournalEntry>;
   /** Monotonic clock (ms) after which the visit begins no calls. */
   until: number;
 }
@@ -35,10 +38,14 @@ export async function runOutside(
   input: ChunkInput,
   trial?: Trial,
 ): Promise<Pause | null> {
-  const chunk = { session, claim, lease, operation, until: performance.now() + VISIT_MS };
+  const until = performance.now() + VISIT_MS;
+  // Read once: what a run adds to it is of no other, and runs that are done must not use up every visit.
+  const known = new Map((await session.journal(claim)).map((entry) => [entry.record, entry]));
+  const chunk = { session, claim, lease, operation, known, until };
   if (trial === undefined) {
     const { records } = input.all();
-    return await settleOrPause(engine, chunk, records, await sendOpen(engine, chunk, records));
+    const heldBackSeconds = await sendOpen(engine, chunk, records);
+    return await settleOrPause(engine, chunk, records, { heldBackSeconds });
   }
   for await (const run of trial.runs()) {
     const delaySeconds = await sendOpen(engine, chunk, input.of(run));
@@ -47,7 +54,7 @@ export async function runOutside(
     return { delaySeconds };
   }
   await trial.over();
-  return await settleOrPause(engine, chunk, input.all().records, 0);
+  return await settleOrPause(engine, chunk, input.all().records, { allTried: true });
 }
 
 /**
@@ -59,8 +66,7 @@ async function sendOpen(
   chunk: Chunk,
   checked: readonly CheckedRecord[],
 ): Promise<number> {
-  const { session, claim, operation } = chunk;
-  const known = new Map((await session.journal(claim)).map((entry) => [entry.record, entry]));
+  const { operation, known } = chunk;
   const open = goodOf(checked).filter(({ number }) => known.get(number)?.state !== 'final');
   const pending = open.map((record) => pendingFrom(record, known.get(record.number)));
   const todo = new PendingRecords(pending, operation.limits.callRecords ?? 1);
@@ -98,7 +104,7 @@ async function settleOrPause(
   engine: RunChunk,
   { session, claim, lease }: Chunk,
   checked: readonly CheckedRecord[],
-  heldBackSeconds: number,
+  { heldBackSeconds = 0, allTried = false },
 ): Promise<Pause | null> {
   let paused: Pause | null = null;
   await session.settleProcessing(claim, async (_tx, journal) => {
@@ -112,7 +118,7 @@ async function settleOrPause(
       return await settled(engine, claim, lease, checked, known);
     }
     paused = { delaySeconds: Math.max(0, heldBackSeconds, Math.min(...waits)) };
-    return { entries: [], ...paused };
+    return { entries: [], ...paused, allTried };
   });
   return paused;
 }

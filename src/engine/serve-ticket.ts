@@ -184,12 +184,17 @@ async function claimWithRoom<Claim extends BatchClaim | ChunkClaim>(
   }
 }
 
-async function leaveRoom({ alone, work, queue }: ServeTicket, stage: Stage): Promise<void> {
+/** Whatever goes wrong here, what was claimed meanwhile is not to be lost over it. */
+async function leaveRoom({ alone, work, queue, log }: ServeTicket, stage: Stage): Promise<void> {
   const missed = alone?.room.leave(stage) ?? [];
   if (missed.length === 0) return;
-  const waiting = await work.waitingWork();
-  const firsts = missed.flatMap((one) => waiting.find((item) => item.stage === one) ?? []);
-  await queue.enqueue(firsts.map(({ stage: of, batchId }) => ({ stage: of, batchId })));
+  try {
+    const waiting = await work.waitingWork();
+    const firsts = missed.flatMap((one) => waiting.find((item) => item.stage === one) ?? []);
+    await queue.enqueue(firsts.map(({ stage: of, batchId }) => ({ stage: of, batchId })));
+  } catch (error) {
+    log.warn({ err: error }, 'no tickets could be written for what was left alone; the next sweep does it');
+  }
 }
 
 /**

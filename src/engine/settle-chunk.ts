@@ -91,11 +91,15 @@ function linesOf(
   return checked.map((record): ResultLine => {
     const { number, customId } = record;
     if (record.skipped) return skippedLine(number, customId);
-    if (record.errors !== undefined) return failedLine(number, record.errors, triesOfBad(record), customId);
-    const { result, attempts } = journal.get(number) ?? {};
+    const { state, result, attempts } = journal.get(number) ?? {};
+    // What was given up may have its result: of a commit that its process made with its last breath, or told late.
+    if (record.errors !== undefined && !(record.crashed && state === 'final')) {
+      return failedLine(number, record.errors, triesOfBad(record), customId);
+    }
     if (result == null || attempts === undefined) throw new Error(`record ${number} has no result`);
     if (result.status === 'succeeded') return succeededLine(number, result.output, attempts, customId);
-    return failedLine(number, [told(result.error, record.input, reader)], attempts, customId);
+    const input = record.errors === undefined ? record.input : undefined;
+    return failedLine(number, [told(result.error, input, reader)], attempts, customId);
   });
 }
 

@@ -143,10 +143,8 @@ describe('npm start with a handler that does not come back', PATIENT, () => {
     const ended = once(blocked.child, 'exit');
     const ids = Array.from({ length: 200 }, (_, n) => (n === 120 ? 'block' : `id${n}`));
     await writeFile(join(directory, 'ids.csv'), `id\n${ids.join('\n')}\n`);
-    const ticket = await blocked.client.createUpload();
-    await blocked.client.putFile(ticket, join(directory, 'ids.csv'));
-    const request = { handler: ticket.handler, operation: 'block_once' };
-    const { batch: id } = await blocked.client.createBatch(request);
+    const handler = await blocked.client.uploadFile(join(directory, 'ids.csv'));
+    const { batch: id } = await blocked.client.createBatch({ handler, operation: 'block_once' });
 
     expect(await ended).toEqual([null, 'SIGKILL']);
     running.pop();

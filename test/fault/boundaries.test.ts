@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/cli/sample/random.ts';
-import { AloneHere } from '../support/boundaries/alone-here.ts';
+import { AloneHere } from '../support/alone-here.ts';
 import { deadly } from '../support/boundaries/deadly.ts';
 import type { Doom } from '../support/boundaries/lifeline.ts';
 import type { OperationsOf } from '../support/boundaries/mortal-process.ts';
@@ -91,7 +91,8 @@ describe(`a crash at every boundary (TEST_SEED=${TEST_SEED})`, () => {
         if (died) struck += 1;
       }
       process.stdout.write(`${scenario.name}: ${struck} crashes at ${2 * sent.length} boundaries\n`);
-      expect(struck).toBeGreaterThan(0.9 * boundaries.length);
+      // A run may take a message less than the first one did, and so end before the last boundary.
+      expect(struck).toBeGreaterThanOrEqual(0.9 * boundaries.length - 1);
     },
     2_000 * MS_PER_RUN,
   );

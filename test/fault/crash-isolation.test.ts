@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResultLine } from '../../src/core/result.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import { crashInTransaction, crashOutside, type Deed } from '../support/crashing-operations.ts';
+import { Crew } from '../support/crew.ts';
 import { learnersCsv } from '../support/learner-file.ts';
 import { ROOT } from '../support/program.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
-import { Supervisor } from '../support/supervisor.ts';
+import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
 
 /**
  * Records that end the process which tries them, or never come back. A supervisor starts a worker again that is gone, as
@@ -30,17 +31,32 @@ const SETTINGS = {
 };
 
 let sheaf: TestSheaf;
-let supervisor: Supervisor;
+const crews: Crew<WorkerProcess>[] = [];
+const single: WorkerProcess[] = [];
 
 beforeEach(async () => {
   const settings = { SHEAF_CHUNK_RECORDS: '5000' };
   sheaf = await openTestSheaf(settings, { operations: [crashInTransaction, crashOutside] });
-  supervisor = new Supervisor(sheaf);
 });
 afterEach(async () => {
-  await supervisor.stop();
+  await Promise.all(crews.splice(0).map((crew) => crew.end()));
+  await Promise.all(single.splice(0).map((worker) => worker.kill()));
   await sheaf.close();
 });
+
+/** Workers that are started again when they are gone. */
+async function startCrew(size: number): Promise<Crew<WorkerProcess>> {
+  const crew = await Crew.of(size, () => startWorkerProcess(sheaf, SETTINGS));
+  crews.push(crew);
+  return crew;
+}
+
+/** One that stays away. */
+async function startSingle(settings: Record<string, string>): Promise<WorkerProcess> {
+  const worker = await startWorkerProcess(sheaf, settings);
+  single.push(worker);
+  return worker;
+}
 
 /** As if every chunk, or every step, had lost a worker before: all of them run alone. */
 async function suspectAll(table: 'chunks' | 'batches'): Promise<void> {
@@ -81,13 +97,13 @@ async function expectFound(batch: BatchRow, prefix: string): Promise<void> {
 
 describe('a record that crashes whoever tries it', PATIENT, () => {
   it('is found once it has taken a worker with it, while other batches go on', async () => {
-    supervisor.start(SETTINGS);
+    const crew = await startCrew(1);
     const id = await submit(crashInTransaction.name, file('a', { does: 'abort' }));
-    await supervisor.startedAgain();
+    while (crew.fallen.length === 0) await sleep(20);
     const other = await sheaf.run(learnersCsv('other', 100));
     expect(other.counts).toMatchObject({ total: 100, succeeded: 100 });
     await expectFound(await sheaf.ended(id), 'a');
-    expect(supervisor.starts).toBe(2);
+    expect([crew.fallen.length, crew.notStarted]).toEqual([1, []]);
     const [chunk] = await sheaf.sql`select attempts, crashes, crashed from chunks where batch_id = ${id}`;
     expect(chunk).toEqual({ attempts: 1, crashes: 1, crashed: [BAD] });
   });
@@ -107,17 +123,11 @@ describe('a record that crashes whoever tries it', PATIENT, () => {
     const ids = await Promise.all(
       alone.map(([operation, , bad], index) => submit(operation, file(`${'abcdefghi'[index]}`, bad))),
     );
-    const [first, second] = [supervisor, new Supervisor(sheaf)];
-    first.start(SETTINGS);
-    second.start(SETTINGS);
-    try {
-      for (const [index, id] of ids.entries()) {
-        await expectFound(await sheaf.ended(id), `${'abcdefghi'[index]}`);
-      }
-      expect([first.starts, second.starts]).toEqual([1, 1]);
-    } finally {
-      await second.stop();
+    const crew = await startCrew(2);
+    for (const [index, id] of ids.entries()) {
+      await expectFound(await sheaf.ended(id), `${'abcdefghi'[index]}`);
     }
+    expect([...crew.fallen, ...crew.notStarted]).toEqual([]);
   });
 });
 
@@ -145,12 +155,12 @@ describe('work that runs alone', PATIENT, () => {
   it('is handed back by a worker that is told to stop, and when the worker is killed; neither is its doing', async () => {
     await suspectAll('chunks');
     await submit(crashInTransaction.name, file('a', { does: 'wait' }));
-    const stopped = await supervisor.startOnce(LONG);
+    const stopped = await startSingle(LONG);
     await inHandler();
     expect(await stopped.stop()).toBe(0);
     expect(await chunk()).toEqual(handedBack);
 
-    const killed = await supervisor.startOnce(LONG);
+    const killed = await startSingle(LONG);
     await inHandler();
     await killed.kill();
     // Nothing but the process that worked alone knows that it may be had again: the lease is far from its end.
@@ -162,7 +172,7 @@ describe('work that runs alone', PATIENT, () => {
     await suspectAll('batches');
     const id = await submit('create_learner', learnersCsv('a', 3));
     const preload = `--import ${ROOT}test/support/aborts-alone.mjs`;
-    await supervisor.startOnce({ ...SETTINGS, NODE_OPTIONS: preload, SHEAF_MAX_ATTEMPTS: '2' });
+    await startSingle({ ...SETTINGS, NODE_OPTIONS: preload, SHEAF_MAX_ATTEMPTS: '2' });
     expect(await sheaf.ended(id)).toMatchObject({
       status: 'failed',
       failedFrom: 'copying',

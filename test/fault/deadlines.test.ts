@@ -5,13 +5,12 @@ import { readConfig } from '../../src/config.ts';
 import { BATCH_STATUSES, type BatchStatus, isTerminal, type Stage } from '../../src/core/batch.ts';
 import { changeBatch } from '../../src/engine/change-batch.ts';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
-import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { BatchStage, KnownOperations } from '../../src/engine/ports/work-store.ts';
-import { serveTicket } from '../../src/engine/serve-ticket.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { holdLearner } from '../support/held-lock.ts';
 import { learnerId, learnersCsv } from '../support/learner-file.ts';
 import { letBackoffPass, letLeasesExpire, letTombstonesAge, neglect } from '../support/model/clock.ts';
+import { serveOneStep } from '../support/one-step.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -56,17 +55,7 @@ const IN_THE_END: Partial<Record<BatchStatus, BatchStatus | 'gone'>> = {
 
 const WAITING = BATCH_STATUSES.filter((status) => NEGLECTED[status] !== null);
 
-/** One step of a worker that writes no tickets and takes up nothing else. */
-async function step(stage: Stage): Promise<void> {
-  const { services } = sheaf;
-  const leases = new LeaseKeeper(services.work, services.settings, services.log);
-  let begun = 0;
-  const queue = { ...services.queue, enqueue: async () => undefined };
-  const stopping = () => begun++ > 0;
-  const engine = { ...services, queue, leases, known: KNOWN, longStages: new Set<never>(), stopping };
-  await serveTicket(engine, stage);
-  await leases.close();
-}
+const step = (stage: Stage) => serveOneStep(sheaf, stage, KNOWN);
 
 /** A worker begins with it, and is never heard of again. */
 const abandoned = async (stage: BatchStage, batchId: string) =>

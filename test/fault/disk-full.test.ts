@@ -71,9 +71,7 @@ describe.skipIf(namespace.missing)(`npm start on a disk that is full${namespace.
   async function uploaded(content: string | Buffer): Promise<string> {
     const file = join(directory, 'learners');
     await writeFile(file, content);
-    const ticket = await client.createUpload();
-    await client.putFile(ticket, file);
-    return ticket.handler;
+    return await client.uploadFile(file);
   }
 
   const submitted = async (handler: string, request: Partial<BatchRequest> = {}) =>

@@ -7,10 +7,10 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResultFiles } from '../../src/api/schemas/results.ts';
 import { SeededRandom } from '../../src/cli/sample/random.ts';
-import type { BatchStatus } from '../../src/core/batch.ts';
 import { faultsOfLines, learnersCsv } from '../support/learner-file.ts';
 import { type SheafProcess, startSheafProcess } from '../support/sheaf-process.ts';
 import { GOOD_WAY } from '../support/statuses.ts';
+import { plannedStrikes, reached, type StrikesByStatus } from '../support/strikes.ts';
 
 /**
  * Promise 1: kill the whole program at any moment and start it again; every record ends with one result. PostgreSQL
@@ -31,29 +31,12 @@ const SETTINGS = {
 };
 
 /** In which of its statuses how many strikes fall on the batch: about as long as it stays in them. */
-const STRIKES: [BatchStatus, number][] = [
+const STRIKES: StrikesByStatus = [
   ['copying', 1],
   ['validating', 3],
   ['processing', 4],
   ['writing_results', 2],
 ];
-
-/** Kills when the batch is in the status and so many of its records are settled there, and a moment later. */
-interface Strike {
-  status: BatchStatus;
-  settled: number;
-  laterMs: number;
-}
-
-function plannedStrikes(random: SeededRandom): Strike[] {
-  return STRIKES.flatMap(([status, count]) =>
-    Array.from({ length: count }, () => ({
-      status,
-      settled: status === 'validating' || status === 'processing' ? random.integer(0, RECORDS * 0.9) : 0,
-      laterMs: random.integer(0, 150),
-    })).sort((a, b) => a.settled - b.settled),
-  );
-}
 
 let directory: string;
 let sheaf: SheafProcess;
@@ -75,29 +58,10 @@ async function submit(): Promise<string> {
   const file = join(directory, 'learners.csv');
   const csv = learnersCsv(PREFIX, RECORDS, isBad);
   await writeFile(file, csv);
-  const ticket = await sheaf.client.createUpload();
-  await sheaf.client.putFile(ticket, file);
+  const handler = await sheaf.client.uploadFile(file);
   const hash = createHash('sha256').update(csv).digest('hex');
-  const request = { handler: ticket.handler, operation: 'create_learner', on_invalid: 'skip', hash } as const;
+  const request = { handler, operation: 'create_learner', on_invalid: 'skip', hash } as const;
   return (await sheaf.client.createBatch(request)).batch;
-}
-
-interface Moment {
-  status: BatchStatus;
-  settled: number;
-}
-
-/** Asks the database, which answers at once however busy the program is. A moment that was missed is struck later. */
-async function reached(id: string, { status, settled }: Strike): Promise<Moment> {
-  for (;;) {
-    const [now] = await sql<Moment[]>`
-      select status, (select coalesce(sum(records), 0)::int from chunks where batch_id = b.id and status = 'settled')
-        as settled
-      from batches b where id = ${id}`;
-    const ahead = GOOD_WAY.indexOf(now!.status) - GOOD_WAY.indexOf(status);
-    if (ahead > 0 || (ahead === 0 && now!.settled >= settled) || !GOOD_WAY.includes(now!.status)) return now!;
-    await sleep(3);
-  }
 }
 
 async function killAndRestart(): Promise<void> {
@@ -147,8 +111,8 @@ async function expectResultsOfEachRecordOnce(id: string): Promise<void> {
 describe(`kill -9 of the whole program (TEST_SEED=${SEED})`, () => {
   it('at ten moments of one batch: each record is there once, in the table and in the results', async () => {
     const id = await submit();
-    for (const strike of plannedStrikes(new SeededRandom(SEED))) {
-      const { status, settled } = await reached(id, strike);
+    for (const strike of plannedStrikes(new SeededRandom(SEED), STRIKES, RECORDS)) {
+      const { status, settled } = await reached({ sql }, id, strike);
       await sleep(strike.laterMs);
       process.stdout.write(
         `struck in ${status}, ${settled} records settled there (meant: ${strike.status}, ${strike.settled})\n`,

@@ -7,6 +7,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded
 import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
 import {
   type Clients,
+  COMMON_REQUESTS,
   expectToldWell,
   OUTAGE_SETTINGS,
   startClients,
@@ -55,12 +56,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const clients = (): Promise<Clients> =>
-  startClients(sheaf, {
-    list: { path: '/batches?limit=5' },
-    upload: { path: '/uploads', body: {} },
-    ready: { path: '/health/ready' },
-  });
+const clients = (): Promise<Clients> => startClients(sheaf, COMMON_REQUESTS);
 
 describe('PostgreSQL', PATIENT, () => {
   it('that resets connections in the middle of what it says, and of what it is told', async () => {

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
-import { expectToldWell, OUTAGE_SETTINGS, startClients, startOutage } from '../support/outage.ts';
+import {
+  COMMON_REQUESTS,
+  expectToldWell,
+  OUTAGE_SETTINGS,
+  startClients,
+  startOutage,
+  type Told,
+} from '../support/outage.ts';
 import { startTestRedis, type TestRedis } from '../support/redis-server.ts';
 import { required } from '../support/requirements.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
@@ -35,15 +42,10 @@ describe.skipIf(installed.missing)(`Redis${installed.reason}`, PATIENT, () => {
     await redis?.close();
   });
 
-  const clients = () =>
-    startClients(sheaf, {
-      list: { path: '/batches?limit=5' },
-      upload: { path: '/uploads', body: {} },
-      ready: { path: '/health/ready' },
-    });
+  const clients = () => startClients(sheaf, COMMON_REQUESTS);
 
   /** Nothing of what is asked needs the queue. */
-  const expectUnmoved = (told: Awaited<ReturnType<Awaited<ReturnType<typeof clients>>['stop']>>) => {
+  const expectUnmoved = (told: readonly Told[]) => {
     expectToldWell(told, { withinSeconds: 15 });
     expect(told.filter(({ status }) => status >= 300)).toEqual([]);
   };

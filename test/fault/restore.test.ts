@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkStore } from '../../src/caretaking.ts';
 import type { Finding } from '../../src/core/findings.ts';
@@ -42,7 +43,6 @@ async function startWorker(): Promise<WorkerProcess> {
 const skipping = { on_invalid: 'skip' } as const;
 const learners = async (prefix: string) =>
   (await sheaf.sql`select from learners where learner_id like ${`${prefix}%`}`).length;
-const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function found(fix: boolean): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -74,7 +74,7 @@ async function since({ removed, kept, unused, half, half2, accepted }: Awaited<R
   await deleteBatch(sheaf.engine, removed.id);
   await deleteBatch(sheaf.engine, half2);
   const prefixes = [`batches/${removed.id}/`, `batches/${half2}/`];
-  for (const prefix of prefixes) while ((await sheaf.keys(prefix)).length > 0) await later(50);
+  for (const prefix of prefixes) while ((await sheaf.keys(prefix)).length > 0) await sleep(50);
   const uploaded = await sheaf.upload(learnersCsv('g', 100));
   await worker.stop();
   return { retried: retried.id, made, uploaded };
@@ -112,7 +112,7 @@ describe('a database that is restored to an earlier moment', PATIENT, () => {
     expect(await learners('d')).toBe(accepted.counts.succeeded);
 
     await found(true);
-    while (!(await sheaf.batch(was.removed.id)).expired) await later(50);
+    while (!(await sheaf.batch(was.removed.id)).expired) await sleep(50);
     // All that is left to be told: no retry can be made of what failed for want of its input.
     expect(await found(false)).toMatchObject([
       { kind: 'batch_objects_gone', batch: was.half2, parts: 0, results: 0 },
@@ -139,6 +139,6 @@ async function ended(id: string): Promise<BatchRow> {
   for (;;) {
     const batch = await sheaf.batch(id);
     if (batch.status === 'failed' || batch.resultsReady) return batch;
-    await later(50);
+    await sleep(50);
   }
 }

@@ -119,7 +119,7 @@ function workersThatGo(options: TestSheafOptions) {
     expect(await expectEachOnce(id)).toEqual(Array(CHUNKS).fill(1));
   });
 
-  it('one that cannot end its work stops all the same, and its lease runs out', async () => {
+  it('one that cannot end its work stops all the same, and nobody waits for what it has left', async () => {
     await startWorker({ SHEAF_DRAIN_SECONDS: '1' });
     const { id, lock, holder } = await heldBatch();
     expect(await holder.stop()).toBe(0);

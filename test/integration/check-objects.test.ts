@@ -13,6 +13,7 @@ import { heldCsv, heldIds, heldOperation } from '../support/held-operation.ts';
 import { leaveBehind, unfinishedUploads } from '../support/left-behind.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { sheafCommand } from '../support/sheaf-command.ts';
+import { settingsOf } from '../support/worker-process.ts';
 
 /** PostgreSQL and the object store are compared both ways; with pages of five keys, so that every batch is on several. */
 
@@ -50,6 +51,7 @@ const told = async (options = {}) =>
 const run = (prefix: string, options = {}) =>
   sheaf.run(heldCsv([...heldIds(prefix, 4), 'bad']), { operation: 'hold', on_invalid: 'skip', ...options });
 const resultsOf = (id: string) => sheaf.keys(`${batchPrefix(id)}results/`);
+async function* nothing() {}
 const put = (key: string) => objects.put(key, Buffer.from('x'));
 const expired = async (id: string) => {
   while (!(await sheaf.batch(id)).expired) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -159,6 +161,16 @@ describe('what has no owner', () => {
 });
 
 describe('what is gone', () => {
+  it('with everything else is not mended: it is another store, most likely', async () => {
+    const batch = await run('elsewhere');
+    const elsewhere = { ...objects, head: async () => null, list: nothing, unfinished: nothing };
+    const { keeping } = sheaf.services;
+    const wrong = checkObjects({ objects: elsewhere, keeping }, { fix: true, marginSeconds: 0 }, () => {});
+    await expect(wrong).rejects.toThrow(/^the object store has nothing of the \d+ batches and uploads/);
+    expect(await sheaf.batch(batch.id)).toMatchObject({ resultsReady: true, expired: false });
+    expect(await told({ fix: true })).toEqual([]);
+  });
+
   it('of results is written once more, from the parts', async () => {
     const batch = await run('rewrite');
     const before = await sheaf.lines(batch);
@@ -249,17 +261,7 @@ describe('what is gone', () => {
 });
 
 describe('npx sheaf check', () => {
-  const command = (...args: string[]) => {
-    const { databaseUrl, s3 } = sheaf.locations;
-    return sheafCommand(['check', ...args], {
-      DATABASE_URL: databaseUrl,
-      S3_ENDPOINT: s3.endpoint!,
-      S3_BUCKET: s3.bucket,
-      S3_REGION: s3.region,
-      AWS_ACCESS_KEY_ID: s3.credentials!.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.credentials!.secretAccessKey,
-    });
-  };
+  const command = (...args: string[]) => sheafCommand(['check', ...args], settingsOf(sheaf.locations));
 
   it('tells in words or as JSON, and its exit code whether something is left', async () => {
     const key = `${batchPrefix(uuidv7())}input/${randomUUID()}`;

@@ -4,6 +4,7 @@ import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { required } from '../support/requirements.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { settingsOf } from '../support/worker-process.ts';
 
 /** Two API processes (`npm run api`) count one limit, on PostgreSQL as on a Redis that goes away and comes back. */
 
@@ -16,15 +17,9 @@ const programs: Program[] = [];
 let urls: string[] = [];
 
 async function startApis(queue: 'postgres' | 'redis', redisUrl = ''): Promise<void> {
-  const { databaseUrl, s3 } = sheaf.locations;
   const settings = {
-    DATABASE_URL: databaseUrl,
+    ...settingsOf(sheaf.locations),
     REDIS_URL: queue === 'redis' ? redisUrl : '',
-    S3_ENDPOINT: s3.endpoint ?? '',
-    S3_BUCKET: s3.bucket,
-    S3_REGION: s3.region,
-    AWS_ACCESS_KEY_ID: s3.credentials?.accessKeyId ?? '',
-    AWS_SECRET_ACCESS_KEY: s3.credentials?.secretAccessKey ?? '',
     SHEAF_ADMIN_KEY: key,
     SHEAF_PORT: '0',
     SHEAF_REQUESTS_PER_MINUTE: String(LIMIT),

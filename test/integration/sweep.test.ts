@@ -3,16 +3,15 @@ import type { Environment } from '../../src/config.ts';
 import type { Stage as AnyStage } from '../../src/core/batch.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
 import type { TransactionOperation } from '../../src/core/operation.ts';
-import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type { KnownOperations } from '../../src/engine/ports/work-store.ts';
-import { serveTicket } from '../../src/engine/serve-ticket.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { createLearner } from '../../src/operations/training/create-learner.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { startSweeping } from '../../workers/sweep.ts';
 import { gate } from '../support/gate.ts';
+import { serveOneStep } from '../support/one-step.ts';
 import { processed } from '../support/outcomes.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 import { GOOD_WAY, statuses } from '../support/statuses.ts';
@@ -97,17 +96,7 @@ async function expire(): Promise<void> {
 /** The stages that every batch goes through. */
 type Stage = Exclude<AnyStage, 'remove'>;
 
-/** Does one step of the pipeline as a worker would, and writes no tickets. */
-async function step(stage: Stage): Promise<void> {
-  const { services } = sheaf;
-  const leases = new LeaseKeeper(services.work, services.settings, services.log);
-  let begun = 0;
-  const queue = { ...services.queue, enqueue: async () => undefined };
-  const stopping = () => begun++ > 0;
-  const engine = { ...services, queue, leases, known: KNOWN, longStages: new Set<never>(), stopping };
-  await serveTicket(engine, stage);
-  await leases.close();
-}
+const step = (stage: Stage) => serveOneStep(sheaf, stage, KNOWN);
 
 /** Does all that comes before a stage. */
 async function advanceTo(stage: Stage): Promise<void> {

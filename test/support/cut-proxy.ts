@@ -55,47 +55,108 @@ interface Pair {
 }
 
 export async function startCutProxy(to: { host: string; port: number }): Promise<CutProxy> {
-  const pairs = new Set<Pair>();
-  const hanging = new Set<Way>();
+  const traffic = new Traffic();
   let target = to.port;
-  let slowness: Slowness = {};
-  let breaking: Breaking | undefined;
   let server: Server | undefined;
+  const listen = (port: number) =>
+    new Promise<number>((resolve, reject) => {
+      server = createServer((client) => traffic.carry(client, dial(target, to.host))).once('error', reject);
+      server.listen(port, '127.0.0.1', () => resolve((server!.address() as { port: number }).port));
+    });
+  const stop = async () => {
+    const stopped = new Promise((resolve) => (server === undefined ? resolve(null) : server.close(resolve)));
+    traffic.end();
+    await stopped;
+    server = undefined;
+  };
 
-  const reset = () => {
-    for (const { client, server: far } of pairs) {
+  const port = await listen(0);
+  return {
+    port,
+    cut: stop,
+    hang: (way) => traffic.hang(way),
+    strand: () => traffic.strand(),
+    reset: () => traffic.reset(),
+    slow: (how) => traffic.slow(how),
+    breakAfter: (...which) => traffic.breakAfter(...which),
+    async mend() {
+      traffic.mend();
+      if (server === undefined) await listen(port);
+    },
+    leadTo: (other) => {
+      target = other;
+    },
+    close: stop,
+  };
+}
+
+/** All connections that are there, and what befalls them. */
+class Traffic {
+  readonly #pairs = new Set<Pair>();
+  readonly #hanging = new Set<Way>();
+  #slowness: Slowness = {};
+  #breaking: Breaking | undefined;
+
+  carry(client: Socket, server: Socket): void {
+    const pair: Pair = { client, server, passed: { requests: 0, answers: 0 }, stranded: false };
+    this.#pairs.add(pair);
+    void this.#pass(pair, 'requests');
+    void this.#pass(pair, 'answers');
+  }
+
+  hang(way?: Way): void {
+    for (const one of way === undefined ? (['requests', 'answers'] as const) : [way]) this.#hanging.add(one);
+  }
+
+  strand(): void {
+    for (const pair of this.#pairs) pair.stranded = true;
+  }
+
+  slow(how: Slowness): void {
+    this.#slowness = how;
+  }
+
+  breakAfter(bytes: number, way: Way, connections = 1): () => number {
+    // Counted from now on, also on connections that were there before.
+    for (const { passed } of this.#pairs) passed[way] = 0;
+    const set = { bytes, way, left: connections, done: 0 };
+    this.#breaking = set;
+    return () => set.done;
+  }
+
+  mend(): void {
+    // What was held back while it hung is lost, as with a connection that was cut.
+    if (this.#hanging.size > 0) this.reset();
+    this.#hanging.clear();
+    this.#slowness = {};
+    this.#breaking = undefined;
+  }
+
+  reset(): void {
+    for (const { client, server } of this.#pairs) {
       client.resetAndDestroy();
-      far.resetAndDestroy();
+      server.resetAndDestroy();
     }
-    pairs.clear();
-  };
-  const end = () => {
-    for (const { client, server: far } of pairs) {
+    this.#pairs.clear();
+  }
+
+  end(): void {
+    for (const { client, server } of this.#pairs) {
       client.destroy();
-      far.destroy();
+      server.destroy();
     }
-    pairs.clear();
-  };
-  const serve = (client: Socket) => {
-    const pair: Pair = {
-      client,
-      server: dial(target, to.host),
-      passed: { requests: 0, answers: 0 },
-      stranded: false,
-    };
-    pairs.add(pair);
-    void pass(pair, 'requests');
-    void pass(pair, 'answers');
-  };
-  const pass = async (pair: Pair, way: Way) => {
+    this.#pairs.clear();
+  }
+
+  async #pass(pair: Pair, way: Way): Promise<void> {
     const [from, into] = way === 'requests' ? [pair.client, pair.server] : [pair.server, pair.client];
     from.on('error', () => undefined);
     try {
       for await (const piece of from as AsyncIterable<Buffer>) {
-        if (hanging.has(way) || pair.stranded) continue;
-        const ms = waitFor(piece, slowness);
+        if (this.#hanging.has(way) || pair.stranded) continue;
+        const ms = waitFor(piece, this.#slowness);
         if (ms > 0) await sleep(ms);
-        if (breaks(pair, way, piece)) return;
+        if (this.#breaks(pair, way, piece)) return;
         // Called with the error, too, when the other end is gone.
         await new Promise<void>((resolve) => into.write(piece, () => resolve()));
       }
@@ -103,10 +164,12 @@ export async function startCutProxy(to: { host: string; port: number }): Promise
       // Cut: so is the other half.
     }
     if (pair.stranded) return;
-    pairs.delete(pair);
+    this.#pairs.delete(pair);
     into.destroy();
-  };
-  const breaks = (pair: Pair, way: Way, piece: Buffer): boolean => {
+  }
+
+  #breaks(pair: Pair, way: Way, piece: Buffer): boolean {
+    const breaking = this.#breaking;
     pair.passed[way] += piece.length;
     if (breaking === undefined || breaking.way !== way || breaking.left === 0) return false;
     if (pair.passed[way] <= breaking.bytes) return false;
@@ -119,53 +182,7 @@ export async function startCutProxy(to: { host: string; port: number }): Promise
       pair.server.resetAndDestroy();
     });
     return true;
-  };
-  const listen = (port: number) =>
-    new Promise<number>((resolve, reject) => {
-      server = createServer(serve).once('error', reject);
-      server.listen(port, '127.0.0.1', () => resolve((server!.address() as { port: number }).port));
-    });
-  const stop = async () => {
-    const stopped = new Promise((resolve) => (server === undefined ? resolve(null) : server.close(resolve)));
-    end();
-    await stopped;
-    server = undefined;
-  };
-
-  const port = await listen(0);
-  return {
-    port,
-    cut: stop,
-    hang: (way) => {
-      for (const one of way === undefined ? (['requests', 'answers'] as const) : [way]) hanging.add(one);
-    },
-    strand: () => {
-      for (const pair of pairs) pair.stranded = true;
-    },
-    reset,
-    slow: (how) => {
-      slowness = how;
-    },
-    breakAfter(bytes, way, connections = 1) {
-      // Counted from now on, also on connections that were there before.
-      for (const { passed } of pairs) passed[way] = 0;
-      const set = { bytes, way, left: connections, done: 0 };
-      breaking = set;
-      return () => set.done;
-    },
-    async mend() {
-      // What was held back while it hung is lost, as with a connection that was cut.
-      if (hanging.size > 0) reset();
-      hanging.clear();
-      slowness = {};
-      breaking = undefined;
-      if (server === undefined) await listen(port);
-    },
-    leadTo: (other) => {
-      target = other;
-    },
-    close: stop,
-  };
+  }
 }
 
 function waitFor(piece: Buffer, { delayMs = 0, bytesPerSecond }: Slowness): number {

@@ -38,7 +38,7 @@ async function faultsOfResults(sheaf: TestSheaf, batch: BatchRow, file: LearnerF
   const all = batch.results?.find(({ kind, format }) => kind === 'all' && format === 'ndjson');
   if (all === undefined) return ['there is no file of all results'];
   const hash = createHash('sha256');
-  const body = await sheaf.services.objects.read(all.key);
+  const body = await sheaf.objectStream(all.key);
   body.on('data', (piece) => hash.update(piece));
   const faults: string[] = [];
   let lines = 0;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import { faultsOfLines, learnerId, learnersCsv } from './learner-file.ts';
+import { learnersCsv } from './learner-file.ts';
+import { expectLearnersOnce } from './learners-once.ts';
 import { ALL, type ListeningApi, listenTestApi } from './listening-api.ts';
 import type { TestSheaf } from './sheaf.ts';
 
@@ -44,22 +45,7 @@ export async function startOutage(sheaf: TestSheaf, prefix: string): Promise<Out
         await sleep(50);
       }
       const batch = await foundAtLast(sheaf, id);
-      expect(batch).toMatchObject({
-        status: 'completed',
-        counts: {
-          total: OUTAGE_RECORDS,
-          succeeded: OUTAGE_RECORDS,
-          failed: 0,
-          skipped: 0,
-          unprocessed: 0,
-        },
-      });
-      expect(faultsOfLines(await sheaf.lines(batch), prefix, OUTAGE_RECORDS).slice(0, 10)).toEqual([]);
-      const stored = await sheaf.sql`
-        select learner_id as id from learners where learner_id like ${`${prefix}%`} order by learner_id`;
-      expect(stored.map((row) => row.id)).toEqual(
-        Array.from({ length: OUTAGE_RECORDS }, (_, index) => learnerId(prefix, index + 1)),
-      );
+      await expectLearnersOnce(sheaf, batch, { prefix, records: OUTAGE_RECORDS, isBad: () => false });
       return batch;
     },
   };
@@ -92,6 +78,13 @@ export interface Clients {
 }
 
 const PAUSE_MS = 100;
+
+/** Of the database, and of whether all is well. */
+export const COMMON_REQUESTS = {
+  list: { path: '/batches?limit=5' },
+  upload: { path: '/uploads', body: {} },
+  ready: { path: '/health/ready' },
+};
 
 export async function startClients(
   sheaf: TestSheaf,

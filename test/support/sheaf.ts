@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { pino } from 'pino';
 import postgres from 'postgres';
@@ -46,6 +48,8 @@ export interface TestSheaf {
   ended(id: string): Promise<BatchRow>;
   keys(prefix: string): Promise<string[]>;
   object(key: string): Promise<Buffer>;
+  /** One too large to be held. */
+  objectStream(key: string): Promise<Readable>;
   lines(batch: BatchRow, kind?: ResultFile['kind']): Promise<ResultLine[]>;
   close(): Promise<void>;
 }
@@ -211,8 +215,12 @@ export async function openTestSheaf(
     },
 
     async object(key) {
+      return await buffer(await sheaf.objectStream(key));
+    },
+
+    async objectStream(key) {
       const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }));
-      return Buffer.from(await Body!.transformToByteArray());
+      return Body as Readable;
     },
 
     async lines(batch, kind = 'all') {

@@ -26,12 +26,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   log: ['config'],
   watchdog: ['core'],
 
+  'engine-settings': ['engine', 'config'],
+  health: ['adapters'],
   // What is bound to an account.
   'account-services': ['engine', 'operations', 'adapters'],
   // The composition root, and where a process finds the servers that it is to compose.
   services: [
     'account-services',
     'sign-in-services',
+    'engine-settings',
+    'health',
     'core',
     'formats',
     'engine',
@@ -44,7 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'sign-in-services': ['core', 'engine', 'adapters', 'config', 'close-all'],
   // What is done to accounts from the machine itself.
   caretaking: ['core', 'engine', 'adapters'],
-  'alone-services': ['core', 'engine', 'operations', 'adapters', 'services', 'config', 'log'],
+  'alone-services': ['core', 'engine', 'operations', 'adapters', 'services', 'engine-settings', 'config'],
   'embedded-services': ['core', 'services', 'embedded', 'config', 'log', 'close-all'],
   locate: ['services', 'embedded-services', 'embedded', 'config'],
 

@@ -62,6 +62,8 @@ interface Script {
   /** After which step the worker is told to stop; `'before'`: it is stopping already. */
   stopAfter?: Stage | 'before';
   nothingToClaim?: boolean;
+  /** Nobody can be asked what waits. */
+  away?: boolean;
   /** What whoever the batch runs on behalf of may do; everything, where nothing is said. */
   rights?: readonly Statement[] | null;
   /** Called where a step would settle, e.g. to take the lease away. */
@@ -354,7 +356,10 @@ class World {
         reclaimExpired: never,
         exhausted: never,
         stuck: never,
-        waitingWork: async () => [one('copy'), one('process')].flat(),
+        waitingWork: async () => {
+          if (this.#script.away) throw new RetryableFault('the database could not be reached');
+          return [one('copy'), one('process')].flat();
+        },
         stalled: never,
         startRemovals: never,
         finishRemoval: async () => this.#settle('remove'),
@@ -692,6 +697,19 @@ describe.each<Stage>(['copy', 'process'])('in %s, work that lost its worker', (s
     await world.serve(stage);
     expect(world.did).toContain(`settle ${stage}`);
     expect(world.room.take(stage)).toBe(true);
+  });
+
+  test('is not lost, claimed as it is, when no ticket can be written for what found no room meanwhile', async () => {
+    for (const crashes of [0, 1]) {
+      const world = new World({ ...suspect, crashes, away: true });
+      world.room.missed(stage);
+      await world.serve(stage);
+      expect(world.did.slice(-2)).toEqual([
+        crashes === 0 ? `settle ${stage}` : `${stage} alone`,
+        'advance b1',
+      ]);
+      expect(world.room.take(stage)).toBe(true);
+    }
   });
 });
 

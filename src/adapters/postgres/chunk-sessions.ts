@@ -14,7 +14,7 @@ import { insertCustomIds } from './custom-ids.ts';
 import { faultsTold } from './faults.ts';
 import { clearJournal, noteOutcomes, noteStarted, readJournal, writeJournal } from './journal.ts';
 import { keepAwake } from './keep-awake.ts';
-import { giveBack } from './leases.ts';
+import { giveBackIn } from './leases.ts';
 import { transaction } from './transaction.ts';
 import { openWork } from './work-transaction.ts';
 
@@ -160,8 +160,13 @@ async function keep(tx: Transaction, claim: ChunkClaim, tried: readonly JournalE
 async function pause(tx: Transaction, claim: ChunkClaim, paused: ProcessingPause): Promise<void> {
   await writeJournal(tx, claim, paused.entries);
   const { batchId, range, lease } = claim;
+  if (paused.allTried) {
+    await tx`
+      update chunks set probes = null
+      where batch_id = ${batchId} and number = ${range.number} and lease = ${lease}`;
+  }
   const ref = { kind: 'chunk', batchId, number: range.number, lease } as const;
-  if (!(await giveBack(tx, ref, { delaySeconds: paused.delaySeconds, free: true }))) throw lost(claim);
+  if (!(await giveBackIn(tx, ref, { delaySeconds: paused.delaySeconds, free: true }))) throw lost(claim);
 }
 
 /**

@@ -56,6 +56,29 @@ async function renewBatches(sql: Sql, until: Fragment, leases: readonly LeaseRef
 
 /** @returns false when the lease is not held any more: taken over, or settled */
 export async function giveBack(
+  sql: Sql,
+  lease: LeaseRef,
+  options: { delaySeconds: number; free: boolean },
+): Promise<boolean> {
+  await endUnfinished(sql, lease);
+  return await giveBackIn(sql, lease, options);
+}
+
+/**
+ * Ends the session of a chunk that is given back in the middle of a transaction: its work was broken off, and the server
+ * does not look at a connection as long as it waits for a lock. Whoever takes the chunk next would wait behind it.
+ */
+async function endUnfinished(sql: Sql, { kind, batchId, number, lease }: LeaseRef): Promise<void> {
+  if (kind !== 'chunk') return;
+  await sql`
+    select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
+    from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
+    where c.batch_id = ${batchId} and c.number = ${number ?? 0} and c.lease = ${lease}
+      and s.xact_start is not null and s.pid <> pg_backend_pid()`;
+}
+
+/** The same where no session is to be ended: in a transaction of the holder's own, or after that was seen to. */
+export async function giveBackIn(
   sql: Sql | Transaction,
   lease: LeaseRef,
   options: { delaySeconds: number; free: boolean },
@@ -85,10 +108,11 @@ export async function giveUp(
   reason: BatchReason,
   options: { delaySeconds: number },
 ): Promise<boolean> {
+  await endUnfinished(sql, lease);
   return await transaction(sql, async (tx) => {
     // In the order of whoever else locks both: the batch, then its chunks.
     await tx`select from batches where id = ${lease.batchId} for update`;
-    if (!(await giveBack(tx, lease, { ...options, free: false }))) return false;
+    if (!(await giveBackIn(tx, lease, { ...options, free: false }))) return false;
     await enterFailed(tx, lease.batchId, reason);
     return true;
   });

@@ -22,7 +22,8 @@ const NOTHING: CheckSummary = {
  * memory. Safe while workers work: what is removed is what nobody can ever name again (object-place.ts), and rows are
  * changed only as long as they are as they were seen. May be broken off at any moment and run again.
  * @param tell is told of each thing that does not go together, once it was mended if it was
- * @throws {Error} with `fix`, where the database knows nothing of what is there: then it is probably another one's
+ * @throws {Error} with `fix`, where the database knows nothing of what is there, or nothing is there of what it counts on:
+ *   then it is probably another one's
  */
 export async function checkObjects(
   engine: CheckObjects,
@@ -33,15 +34,22 @@ export async function checkObjects(
   return await compare(engine, options, tell);
 }
 
-/** A store that was paired with the wrong database would be emptied. */
+/**
+ * A store that was paired with the wrong database would be emptied; and of a database that was paired with the wrong store
+ * every batch would expire, whose files the workers remove then from the right one.
+ */
 async function refuseForeign(engine: CheckObjects, options: CheckOptions): Promise<void> {
   let lost = 0;
+  let gone = 0;
   const summary = await compare(engine, { ...options, fix: false }, ({ kind }) => {
     if (kind === 'object_without_owner') lost += 1;
+    if (kind === 'batch_objects_gone' || kind === 'upload_gone') gone += 1;
   });
-  if (lost === 0 || summary.kept + summary.left_to_sweep > 0) return;
+  if (lost + gone === 0 || summary.kept + summary.left_to_sweep > 0) return;
   throw new Error(
-    `the database knows none of the ${lost} objects that are in the object store: is it the right one? Nothing was changed`,
+    lost > 0
+      ? `the database knows none of the ${lost} objects that are in the object store: is it the right one? Nothing was changed`
+      : `the object store has nothing of the ${gone} batches and uploads that count on it: is it the right one? Nothing was changed; if it was lost, make a new batch first`,
   );
 }
 

@@ -42,6 +42,8 @@ export interface JournalEntry {
 export interface ProcessingPause {
   entries: readonly JournalEntry[];
   delaySeconds: number;
+  /** All runs of a suspect chunk were tried: what still waits is tried as at first, whichever run it was of. */
+  allTried?: boolean;
 }
 
 /** Some records of a chunk were tried: what is known of them is kept, and whoever holds the chunk goes on with it. */

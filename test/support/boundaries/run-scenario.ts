@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
 import { submitBatch } from '../../../src/engine/submit-batch.ts';
+import type { AloneHere } from '../alone-here.ts';
 import { letBackoffPass, letLeasesExpire, letTombstonesAge } from '../model/clock.ts';
 import type { OutsideTarget } from '../outside-target.ts';
 import { clearBatches } from '../rows.ts';
 import type { TestSheaf } from '../sheaf.ts';
-import type { AloneHere } from './alone-here.ts';
 import type { Doom } from './lifeline.ts';
 import { type Engines, enginesOf, MortalProcess, type OperationsOf } from './mortal-process.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';

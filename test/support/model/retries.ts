@@ -80,7 +80,7 @@ function numberOf(parent: TrackedBatch, { corrects, pick }: CorrectedRow, seen: 
 }
 
 /** Records that the handler has done, by whichever batch. */
-export function succeededIn(lineage: readonly TrackedBatch[]): Set<Source> {
+function succeededIn(lineage: readonly TrackedBatch[]): Set<Source> {
   return new Set(lineage.flatMap(({ seen, sources }) => seen.written.map((record) => sources[record - 1]!)));
 }
 

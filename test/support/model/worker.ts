@@ -2,17 +2,14 @@ import { Readable } from 'node:stream';
 import { RetryableFault } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { OperationRegistry } from '../../../src/core/operation.ts';
-import type { Run } from '../../../src/core/probes.ts';
-import { doAlone } from '../../../src/engine/alone/do-alone.ts';
-import { AloneRoom } from '../../../src/engine/alone/room.ts';
 import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
-import type { AloneEnd, RunAlone } from '../../../src/engine/ports/alone.ts';
 import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
 import type { WorkQueue } from '../../../src/engine/ports/work-queue.ts';
 import type { ChunkSession, WorkStore } from '../../../src/engine/ports/work-store.ts';
 import { type ServeTicket, serveTicket } from '../../../src/engine/serve-ticket.ts';
 import type { RunChunk } from '../../../src/engine/settle-chunk.ts';
 import { sweep } from '../../../src/engine/sweep.ts';
+import { AloneHere, never } from '../alone-here.ts';
 import { type Gate, gate } from '../gate.ts';
 import type { TestSheaf } from '../sheaf.ts';
 import type { Point } from './actions.ts';
@@ -35,8 +32,6 @@ export interface Surroundings {
 
 export type WorkerState = 'working' | 'frozen' | 'dead' | 'done';
 
-const never = () => new Promise<never>(() => undefined);
-
 /**
  * A worker as `startWorkers` builds it, for one ticket or one sweep, and in between to whatever mishaps befall it. All that
  * it does outside of itself goes through here: once it is dead nothing of it gets through any more, and its database
@@ -47,10 +42,10 @@ export class MortalWorker {
   readonly #fate: Fate;
   readonly #leases: LeaseKeeper;
   readonly #watchers: (() => void)[] = [];
+  /** The process of what runs alone. */
+  readonly #alone = new AloneHere();
   #state: WorkerState = 'working';
   #ice: Gate | null = null;
-  /** Ends the process of what runs alone. */
-  #endAlone: (() => void) | null = null;
   readonly #sessionPids = new Set<number>();
   /** Whether the right was given when it last claimed a chunk. */
   #allowed = true;
@@ -94,32 +89,15 @@ export class MortalWorker {
       principals: this.#principals(),
       queue: this.#queue(),
       leases: this.#leases,
-      // Looked at before each step, and once more before going on to the next.
       longStages: new Set(),
+      // Looked at before each step, and once more before going on to the next.
       stopping: () => oneStep && looks++ > 0,
     };
-    const alone = { room: new AloneRoom(), run: this.#alone(engine) };
+    // As it is seen from here: it may end by itself, and ends with the worker.
+    const alone = this.#alone.of(engine, async (run) => {
+      if (run !== null) await this.#pass('begun');
+    });
     return this.#run(() => serveTicket({ ...engine, alone }, stage));
-  }
-
-  /** The process of what runs alone, as it is seen from here: it may end by itself, and ends with the worker. */
-  #alone(engine: ServeTicket): RunAlone {
-    return async (claim, lease) => {
-      let at: Run | null = null;
-      const ends = new Promise<AloneEnd>((resolve) => {
-        this.#endAlone = () => resolve({ crashed: 'for the test', run: at });
-      });
-      const work = doAlone(engine, claim, lease, async (run) => {
-        at = run;
-        if (run !== null) await this.#pass('begun');
-      });
-      work.catch(() => undefined);
-      try {
-        return await Promise.race([ends, work.then((paused): AloneEnd => ({ paused }))]);
-      } finally {
-        this.#endAlone = null;
-      }
-    };
   }
 
   sweep(): Promise<WorkerState> {
@@ -199,10 +177,7 @@ export class MortalWorker {
     await this.#alive();
     const how = this.#fate.at(point);
     if (how === undefined) return;
-    if (how === 'crash_alone' && this.#endAlone !== null) {
-      this.#endAlone();
-      return await never();
-    }
+    if (how === 'crash_alone' && this.#alone.isAtWork) return await this.#alone.die();
     if (how === 'crash' || how === 'crash_alone') this.#become('dead');
     if (how === 'freeze') {
       this.#ice = gate();
