@@ -22,8 +22,8 @@ export interface Living {
 /** One course that the life of a file can take. @returns what to hold the results against, if there are any left */
 type Life = (living: Living) => Promise<Lineage | null>;
 
-/** Seconds that results are kept: as few as can be asked for, and enough to look at them. */
-const KEEP_SECONDS = 300;
+/** Seconds that results are kept: few, so that they go while it runs, and enough to look at them on a busy machine. */
+const KEEP_SECONDS = 600;
 /** Longest that somebody waits before changing their mind. */
 const MIND_MS = 6000;
 
@@ -71,7 +71,7 @@ export const LIVES: Record<string, Life> = {
     const id = await submit(living, small, { stop_after: { failures: 2 } });
     const first = await living.client.ended(id);
     if (first.status !== 'failed') return { file: small, batches: [first], mustSucceed: () => false };
-    await living.client.change(id, { status: 'resume', stop_after: null });
+    await living.client.change(id, { status: 'resume', stop_after: null }).catch(unlessResumed);
     const batch = await living.client.ended(id);
     return { file: small, batches: [batch], mustSucceed: (record) => isDue(small, record) };
   },
@@ -134,4 +134,9 @@ function isDue(file: SourceFile, record: number): boolean {
 
 function unlessTooLate(error: unknown): void {
   if (!(error instanceof SheafError) || error.code !== 'not_cancellable') throw error;
+}
+
+/** It took effect when it was asked for the first time, and the answer was lost. */
+function unlessResumed(error: unknown): void {
+  if (!(error instanceof SheafError) || error.code !== 'not_resumable') throw error;
 }
