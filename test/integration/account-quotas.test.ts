@@ -303,6 +303,14 @@ describe('a file with more records than the account may have in one', () => {
 describe('how long things are kept', () => {
   const options = { operation: 'create_learner' };
 
+  /** For how long the files of a batch are kept. It has ended then: its rows are cleared away under nobody's hands. */
+  async function kept(caller: Caller, request: { handler: string; expires_after?: number }): Promise<number> {
+    await workers();
+    const { id, expiresAfter } = await submitBatch(engineOf(caller), caller, { ...request, ...options });
+    await sheaf.ended(id);
+    return expiresAfter;
+  }
+
   it('is the account’s own: an upload for so long, the files of a batch for no longer', async () => {
     const caller = await setLimits({ uploadSeconds: 7200, keepSeconds: 86_400 });
     const handler = await filled(caller, 'learner_id\nkept\n');
@@ -316,20 +324,17 @@ describe('how long things are kept', () => {
         { pointer: '/expires_after', code: 'out_of_range', message: expect.stringContaining('86400') },
       ],
     });
-    const batch = await submitBatch(engineOf(caller), caller, { handler, ...options });
-    expect(batch.expiresAfter).toBe(86_400);
-    const other = { handler: await filled(caller, 'learner_id\nless\n'), ...options, expires_after: 60 };
-    expect((await submitBatch(engineOf(caller), caller, other)).expiresAfter).toBe(60);
+    expect(await kept(caller, { handler })).toBe(86_400);
+    const other = { handler: await filled(caller, 'learner_id\nless\n'), expires_after: 60 };
+    expect(await kept(caller, other)).toBe(60);
   });
 
   it('is as the server is set where nothing is set for the account, and then a request may ask for more', async () => {
     const caller = await setLimits({});
     expect(caller.limits).toMatchObject({ uploadSeconds: 86_400, keepSeconds: null });
     const handler = await filled(caller, 'learner_id\nany\n');
-    const more = { handler, ...options, expires_after: 315_360_000 };
-    expect((await submitBatch(engineOf(caller), caller, more)).expiresAfter).toBe(315_360_000);
-    const second = { handler: await filled(caller, 'learner_id\nset\n'), ...options };
-    expect((await submitBatch(engineOf(caller), caller, second)).expiresAfter).toBe(2_592_000);
+    expect(await kept(caller, { handler, expires_after: 315_360_000 })).toBe(315_360_000);
+    expect(await kept(caller, { handler: await filled(caller, 'learner_id\nset\n') })).toBe(2_592_000);
   });
 
   it('of a retry is that of its batch, but for what the account may not have any more', async () => {
