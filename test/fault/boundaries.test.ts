@@ -19,7 +19,7 @@ import { openTestSheaf } from '../support/sheaf.ts';
  * tried in each scenario, spread evenly over its run: 4, or `all`.
  */
 
-const { BOUNDARIES = '3', TEST_SEED = String(randomInt(2 ** 31)) } = process.env;
+const { BOUNDARIES = '2', TEST_SEED = String(randomInt(2 ** 31)) } = process.env;
 const MS_PER_RUN = 20_000;
 const MOST_BURIALS = 20;
 const MOMENTS = ['before', 'after'] as const;
