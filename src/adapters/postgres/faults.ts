@@ -1,5 +1,6 @@
 import postgres from 'postgres';
 import { RetryableFault } from '../../core/errors.ts';
+import { NETWORK_ERRORS } from '../../core/network-errors.ts';
 
 /** Contention that says nothing against the work: it is done again and costs no attempt. */
 const CONTENTION: Record<string, string> = {
@@ -16,16 +17,6 @@ const LOST_CONNECTION = new Set([
   'CONNECTION_DESTROYED',
   'CONNECTION_ENDED',
   'CONNECT_TIMEOUT',
-]);
-const NETWORK = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
 ]);
 
 /** What the server says when it ends a session: an administrator, a crash, a shutdown, a timeout. */
@@ -69,7 +60,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (thrown === null || !thrown.own) return false;
   const { code, server, fatal } = thrown;
   if (fatal && code === NO_CONNECTIONS) return true;
-  return server ? SESSION_ENDED.has(code) : LOST_CONNECTION.has(code) || NETWORK.has(code);
+  return server ? SESSION_ENDED.has(code) : LOST_CONNECTION.has(code) || NETWORK_ERRORS.has(code);
 }
 
 /** Tells passing troubles of the database from everything else, which is thrown on as it is. */

@@ -1,17 +1,8 @@
 import { RetryableFault } from '../../core/errors.ts';
+import { NETWORK_ERRORS } from '../../core/network-errors.ts';
 import { ObjectChanged, ObjectGone, PartsRefused, UploadGone } from '../../engine/ports/object-store.ts';
 
-const NETWORK = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
+const NETWORK = new Set([...NETWORK_ERRORS, 'ERR_STREAM_PREMATURE_CLOSE']);
 
 /** Not now, whatever was asked: too busy (429 and 503, SlowDown), full (507), or what stands before it does not reach it. */
 const AWAY = new Set([408, 429, 502, 503, 504, 507]);
