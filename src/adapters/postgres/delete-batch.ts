@@ -82,12 +82,13 @@ export async function startRemovals(sql: Sql, leaseSeconds: number): Promise<num
   for (const { id } of wished) await transaction(sql, (tx) => startDeletion(tx, id));
   const due = await transaction(sql, startExpiry);
   const tombstones = await sql`
-    update batches set stage = 'remove', attempts = 0, available_at = clock_timestamp()
-    where id in (
+    with old as materialized (
       select id from batches
       where stage is null and status = 'deleting'
         and deleted_at < now() - make_interval(secs => ${leaseSeconds + LATE_WRITE_SECONDS})
-      limit ${MOST_AT_ONCE} for update skip locked)`;
+      limit ${MOST_AT_ONCE} for update skip locked)
+    update batches b set stage = 'remove', attempts = 0, available_at = clock_timestamp()
+    from old where b.id = old.id`;
   return wished.length + due + tombstones.count;
 }
 

@@ -40,10 +40,12 @@ export function postgresAnswerSweep(sql: Sql): AnswerSweep {
     async forgetOld(most) {
       const forgotten = await faultsTold(
         () => sql`
-          delete from idempotency_keys where (account_id, route, key) in (
+          with old as materialized (
             select account_id, route, key from idempotency_keys
             where created_at < now() - make_interval(hours => ${KEPT_HOURS})
-            limit ${most} for update skip locked)`,
+            limit ${most} for update skip locked)
+          delete from idempotency_keys k using old
+          where k.account_id = old.account_id and k.route = old.route and k.key = old.key`,
       );
       return forgotten.count;
     },

@@ -137,20 +137,22 @@ export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<nu
     from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
     where c.status = 'running' and c.lease_expires_at < clock_timestamp() and s.pid <> pg_backend_pid()`;
   const chunks = await sql<Expired[]>`
-    update chunks c set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
-      lease_pid_started = null, available_at = clock_timestamp(), ${workerGone(sql)}
-    where (c.batch_id, c.number) in (
+    with expired as materialized (
       select batch_id, number from chunks
       where status = 'running' and lease_expires_at < clock_timestamp()
       limit ${MOST_AT_ONCE} for update skip locked)
+    update chunks c set status = 'waiting', lease = null, lease_expires_at = null, lease_pid = null,
+      lease_pid_started = null, available_at = clock_timestamp(), ${workerGone(sql)}
+    from expired e where c.batch_id = e.batch_id and c.number = e.number
     returning c.batch_id as "batchId", c.number, c.lease`;
   const batches = await sql`
-    update batches set lease = null, lease_expires_at = null, available_at = clock_timestamp(),
-      ${workerGone(sql)}
-    where id in (
+    with expired as materialized (
       select id from batches
       where lease is not null and lease_expires_at < now()
-      limit ${MOST_AT_ONCE} for update skip locked)`;
+      limit ${MOST_AT_ONCE} for update skip locked)
+    update batches b set lease = null, lease_expires_at = null, available_at = clock_timestamp(),
+      ${workerGone(sql)}
+    from expired e where b.id = e.id`;
   return chunks.count + batches.count;
 }
 

@@ -75,8 +75,9 @@ export async function probe(sql: Sql, target: string, seconds: number): Promise<
 
 export async function forgetCircuits(sql: Sql, most: number): Promise<number> {
   const forgotten = await sql`
-    delete from limit_circuits where target in (
-      select target from limit_circuits where forget_at < clock_timestamp() limit ${most} for update skip locked)`;
+    with old as materialized (
+      select target from limit_circuits where forget_at < clock_timestamp() limit ${most} for update skip locked)
+    delete from limit_circuits c using old where c.target = old.target`;
   return forgotten.count;
 }
 

@@ -85,7 +85,8 @@ async function takeFromRow(sql: Sql, key: string, rate: Rate, asked: Asked): Pro
 
 export async function forgetRates(sql: Sql, most: number): Promise<number> {
   const forgotten = await sql`
-    delete from limit_rates where key in (
-      select key from limit_rates where forget_at < clock_timestamp() limit ${most} for update skip locked)`;
+    with old as materialized (
+      select key from limit_rates where forget_at < clock_timestamp() limit ${most} for update skip locked)
+    delete from limit_rates r using old where r.key = old.key`;
   return forgotten.count;
 }

@@ -75,9 +75,10 @@ export async function giveSlots(sql: Sql, holder: string, slots?: number): Promi
 /** Slots that nobody has held for long. The next one to call the target makes them anew. */
 export async function forgetSlots(sql: Sql, most: number): Promise<number> {
   const forgotten = await sql`
-    delete from limit_slots where (target, slot) in (
+    with old as materialized (
       select target, slot from limit_slots
       where expires_at < clock_timestamp() - make_interval(secs => ${KEPT_SECONDS})
-      limit ${most} for update skip locked)`;
+      limit ${most} for update skip locked)
+    delete from limit_slots s using old where s.target = old.target and s.slot = old.slot`;
   return forgotten.count;
 }

@@ -58,10 +58,10 @@ async function begin(
   if (made === undefined) return null;
   await tx`insert into refresh_tokens (hash, session_id) values (${refreshHash}, ${id})`;
   await tx`
-    update sessions set ended_at = clock_timestamp()
-    where id in (
+    with old as materialized (
       select id from sessions where user_id = ${userId} and ended_at is null
-      order by created_at desc, id desc offset ${MOST_SESSIONS} for update skip locked)`;
+      order by created_at desc, id desc offset ${MOST_SESSIONS} for update skip locked)
+    update sessions s set ended_at = clock_timestamp() from old where s.id = old.id`;
   await writeAudit(tx, actor, {
     action: 'sign_in',
     target: { kind: 'session', id },
@@ -120,15 +120,17 @@ async function endReused(
 /** A session may have thousands of tokens: those go first, and then the sessions that have none left. */
 async function forgetOld(sql: Sql, most: number): Promise<number> {
   const tokens = await sql`
-    delete from refresh_tokens where hash in (
+    with old as materialized (
       select t.hash from refresh_tokens t join sessions s on s.id = t.session_id
       where s.expires_at < now() - make_interval(hours => ${KEPT_HOURS})
-      limit ${most} for update of t skip locked)`;
+      limit ${most} for update of t skip locked)
+    delete from refresh_tokens t using old where t.hash = old.hash`;
   const sessions = await sql`
-    delete from sessions where id in (
+    with old as materialized (
       select s.id from sessions s
       where s.expires_at < now() - make_interval(hours => ${KEPT_HOURS})
         and not exists (select from refresh_tokens t where t.session_id = s.id)
-      limit ${most} for update of s skip locked)`;
+      limit ${most} for update of s skip locked)
+    delete from sessions s using old where s.id = old.id`;
   return tokens.count + sessions.count;
 }

@@ -23,9 +23,10 @@ export function postgresSignInThrottle(sql: Sql): SignInThrottle {
     async forgetOld(most) {
       const forgotten = await faultsTold(
         () => sql`
-          delete from sign_in_failures where key in (
+          with old as materialized (
             select key from sign_in_failures where forget_at < clock_timestamp()
-            limit ${most} for update skip locked)`,
+            limit ${most} for update skip locked)
+          delete from sign_in_failures f using old where f.key = old.key`,
       );
       return forgotten.count;
     },

@@ -37,8 +37,9 @@ export function postgresSigningKeys(sql: Sql): SigningKeyStore {
     async forgetOld(most) {
       const forgotten = await faultsTold(
         () => sql`
-          delete from signing_keys where id in (
-            select id from signing_keys where verifies_until < clock_timestamp() limit ${most} for update skip locked)`,
+          with old as materialized (
+            select id from signing_keys where verifies_until < clock_timestamp() limit ${most} for update skip locked)
+          delete from signing_keys k using old where k.id = old.id`,
       );
       return forgotten.count;
     },
