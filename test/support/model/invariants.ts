@@ -13,6 +13,8 @@ interface StoredChunk {
   status: string;
   attempts: number;
   processed: boolean;
+  /** Numbers of records that have their result before the chunk has: those of a run that was tried alone. */
+  tried: number[];
   /** Numbers of records that are given up. */
   crashed: number[];
 }
@@ -89,8 +91,10 @@ async function checkWritten(
 ): Promise<void> {
   const chunks = await sheaf.sql<StoredChunk[]>`
     select number, first_record as "firstRecord", records, status, attempts, part is not null as processed,
-      coalesce(crashed, '[]') as crashed
-    from chunks where batch_id = ${batch.id} order by number`;
+      coalesce(crashed, '[]') as crashed, array(
+        select record from record_journal j where j.batch_id = c.batch_id and j.chunk = c.number and state = 'final'
+        order by record) as tried
+    from chunks c where batch_id = ${batch.id} order by number`;
   noteCrashed(batch, chunks);
   expect(row.counts.succeeded, 'succeeded, and written by the handler').toBe(written.length);
   if (!WORKING.includes(row.status)) {
@@ -103,8 +107,8 @@ async function checkWritten(
   }
   checkExhausted(row, chunks, sheaf.services.settings.maxAttempts);
   const done = chunks.filter((chunk) => chunk.processed);
-  const settled = done.flatMap(({ firstRecord, records }) =>
-    Array.from({ length: records }, (_, index) => firstRecord + index),
+  const settled = chunks.flatMap(({ firstRecord, records, processed, tried }) =>
+    processed ? Array.from({ length: records }, (_, index) => firstRecord + index) : tried,
   );
   expect(written).toEqual(settled.filter((record) => batch.verdicts?.[record - 1] === 'good'));
   if (batch.plan.execution === 'serial') {
