@@ -161,7 +161,8 @@ export class Clients {
     if (before === null) return ['batch_not_found'];
     if (!this.#rights.given) return ['forbidden'];
     const why: string[] = [];
-    if (before.expired) why.push('results_expired');
+    // Due is gone, also where nobody has come by to remove the files.
+    if (before.expired || isDue(before)) why.push('results_expired');
     if (!before.resultsReady) why.push('results_not_ready');
     if (!isTerminal(before.status) || parent.deletionAsked || planned === null || parent.verdicts === null) {
       why.push('not_retriable', 'already_retried');
@@ -225,6 +226,10 @@ export class Clients {
       return codeOf(error);
     }
   }
+}
+
+function isDue({ expiresAt }: BatchRow): boolean {
+  return expiresAt !== null && expiresAt * 1000 < Date.now();
 }
 
 function codeOf(error: unknown): string {
