@@ -1,7 +1,7 @@
 import type { BatchReasonCode } from '../src/core/errors.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../src/core/errors.ts';
 import type { Run } from '../src/core/probes.ts';
-import type { BatchClaim, ChunkClaim } from '../src/engine/ports/work-store.ts';
+import type { BatchClaim, ChunkClaim } from '../src/engine/ports/claims.ts';
 import type { Pause } from '../src/engine/settle-chunk.ts';
 import type { Locations } from '../src/services.ts';
 
@@ -25,6 +25,11 @@ export type FromAlone =
   | { begins: Run | null }
   | { ended: { paused: Pause | null } }
   | { failed: ToldFault };
+
+/** How often each says that it is there: often enough that a few may be late within a lease. */
+export function beatMsOf(leaseMs: number): number {
+  return Math.min(1000, leaseMs / 8);
+}
 
 interface ToldFault {
   kind: 'lost' | 'retryable' | 'permanent' | 'unexpected';

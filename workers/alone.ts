@@ -3,16 +3,16 @@ import { environment, readConfig } from '../src/config.ts';
 import { LeaseLost } from '../src/core/errors.ts';
 import { type DoAlone, doAlone } from '../src/engine/alone/do-alone.ts';
 import type { HeldLease } from '../src/engine/lease-keeper.ts';
-import type { BatchClaim, ChunkClaim } from '../src/engine/ports/work-store.ts';
+import { type BatchClaim, type ChunkClaim, leaseOf } from '../src/engine/ports/claims.ts';
 import type { Pause } from '../src/engine/settle-chunk.ts';
 import { openLog } from '../src/log.ts';
 import { openOwnOperations } from '../src/own-operations/open-own-operations.ts';
 import type { Locations } from '../src/services.ts';
 import { startWatchdog } from '../src/watchdog/start-watchdog.ts';
-import { type FromAlone, type ToAlone, tellFault, type WorkAlone } from './alone-messages.ts';
+import { beatMsOf, type FromAlone, type ToAlone, tellFault, type WorkAlone } from './alone-messages.ts';
 
 /**
- * A process for work that has lost its worker before, and that may have been why: one piece at a time (run-alone.ts). It
+ * A process for work that has lost its worker before, and that may have been why: one piece at a time (alone-process.ts). It
  * renews no lease and hands nothing back as long as the worker lives that started it: that one looks on.
  */
 
@@ -30,7 +30,7 @@ interface Piece {
 const config = readConfig(environment());
 const log = openLog(config);
 const leaseMs = config.SHEAF_LEASE_SECONDS * 1000;
-const beatMs = Math.min(1000, leaseMs / 8);
+const beatMs = beatMsOf(leaseMs);
 let piece: Piece | null = null;
 let services: DoAlone | undefined;
 let quietMs = 0;
@@ -126,7 +126,5 @@ async function inTime<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 
 /** The worker is gone and says nothing of its work any more: others may have it at once. */
 async function handBack({ work }: DoAlone, claim: BatchClaim | ChunkClaim): Promise<void> {
-  const { kind, batchId, lease } = claim;
-  const number = claim.kind === 'chunk' ? { number: claim.range.number } : {};
-  await work.giveBack({ kind, batchId, lease, ...number }, { delaySeconds: 0, free: true });
+  await work.giveBack(leaseOf(claim), { delaySeconds: 0, free: true });
 }

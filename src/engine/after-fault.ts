@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLost, PermanentFault, RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { backoffSeconds } from './backoff.ts';
+import type { BatchClaim, ChunkClaim, LeaseRef } from './ports/claims.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
-import type { BatchClaim, BatchReason, ChunkClaim, LeaseRef, WorkStore } from './ports/work-store.ts';
+import type { BatchReason, WorkStore } from './ports/work-store.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface AfterFault {

@@ -6,7 +6,7 @@ import { bindColumns, bindKeys, type ColumnBinding } from '../core/record.ts';
 import type { ReadingOptions } from '../formats/conversion.ts';
 import type { FileLayout, InputDescription } from '../formats/description.ts';
 import type { RecordIndex } from '../formats/record-indexer.ts';
-import type { BatchClaim } from './ports/work-store.ts';
+import type { BatchClaim } from './ports/claims.ts';
 import type { EngineSettings } from './settings.ts';
 
 /** The operation of a batch that was claimed, in the version that it was made with: only a worker does that has it. */

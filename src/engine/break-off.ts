@@ -1,4 +1,4 @@
-import type { ChunkSession } from './ports/work-store.ts';
+import type { ChunkSession } from './ports/chunk-session.ts';
 
 /** How long work may take to end by itself once its lease is lost. */
 const GRACE_MS = 5_000;

@@ -1,7 +1,7 @@
 import { isAllowed } from '../core/access.ts';
 import { PermanentFault } from '../core/errors.ts';
 import type { PrincipalStore } from './ports/access-stores.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 
 /**
  * Whether whoever the batch runs on behalf of may still run its operation; looked up after every claim, so that no

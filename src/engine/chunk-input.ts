@@ -8,7 +8,7 @@ import { customIdReader } from '../formats/custom-id.ts';
 import type { Row } from '../formats/parse-chunk.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import { checkCustomIds } from './custom-ids.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 import { applyCorrections } from './retry/apply-corrections.ts';
 
 /** The records of a chunk, and by which rules their cells were coerced. */

@@ -6,9 +6,10 @@ import { type FileIndex, FileIndexer } from '../formats/index-pass.ts';
 import { bindInput, operationOf, readingOptions } from './bind-input.ts';
 import { inputKey } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
+import type { BatchClaim } from './ports/claims.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectChanged, ObjectGone } from './ports/object-store.ts';
-import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import type { WorkStore } from './ports/work-store.ts';
 import { correctChunks } from './retry/correct-chunks.ts';
 import type { EngineSettings } from './settings.ts';
 

@@ -3,7 +3,7 @@ import { REPEATED_ID } from '../core/repeated-id.ts';
 import { type RecordError, shortened } from '../core/result.ts';
 import type { CheckedRecord } from './checked-record.ts';
 import type { CustomId } from './ports/chunk-outcome.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 
 const DIGEST_BYTES = 16;
 

@@ -1,7 +1,8 @@
 import { type ConvertInput, convertInput } from './convert-input.ts';
 import { type CopyUpload, copyUpload } from './copy-upload.ts';
 import type { HeldLease } from './lease-keeper.ts';
-import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import type { BatchClaim } from './ports/claims.ts';
+import type { WorkStore } from './ports/work-store.ts';
 import { type RemoveBatch, removeBatch } from './remove-batch.ts';
 import { copyRecords } from './retry/copy-records.ts';
 import { type WriteResults, writeResults } from './write-results.ts';

@@ -1,6 +1,6 @@
 import { v5 as uuidv5 } from 'uuid';
 import { type Source, unpackSources } from '../core/sources.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 
 /** The key under which a record has its effects outside (RFC 9562): the same on every attempt, and in every retry. */
 export function idempotencyKeyOf({ batch, record, generation }: Source): string {

@@ -1,6 +1,7 @@
 import { LeaseLost, RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { LeaseRef, WorkStore } from './ports/work-store.ts';
+import type { LeaseRef } from './ports/claims.ts';
+import type { WorkStore } from './ports/work-store.ts';
 
 /** A lease while its work runs. */
 export interface HeldLease {

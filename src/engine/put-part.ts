@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { RetryableFault } from '../core/errors.ts';
 import type { ResultLine } from '../core/result.ts';
 import { partKey } from './keys.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
 
 /** A part that is not stored by then is given up: the lease must outlive it, as the transaction waits for it. */
 const DEADLINE_SHARE_OF_LEASE = 0.5;

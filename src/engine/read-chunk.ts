@@ -2,9 +2,9 @@ import { PermanentFault } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
 import { parseChunk } from '../formats/parse-chunk.ts';
 import { ChunkInput } from './chunk-input.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { ObjectGone } from './ports/object-store.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
 import { readProven } from './read-proven.ts';
 import type { EngineSettings } from './settings.ts';
 

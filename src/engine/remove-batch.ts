@@ -1,7 +1,8 @@
 import { batchPrefix } from './keys.ts';
 import type { HeldLease } from './lease-keeper.ts';
+import type { BatchClaim } from './ports/claims.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { BatchClaim, WorkStore } from './ports/work-store.ts';
+import type { WorkStore } from './ports/work-store.ts';
 
 export interface RemoveBatch {
   objects: ObjectStore;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
+import type { ResultFile } from './ports/batch-results.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { ResultFile } from './ports/work-store.ts';
 import { StreamedObject } from './streamed-object.ts';
 
 export interface ResultFileOptions {

@@ -7,7 +7,8 @@ import { LONGEST_WAIT_MS, OutsideCalls } from './outside/calls.ts';
 import { JournalWriter } from './outside/journal-writer.ts';
 import { PendingRecords, pendingFrom } from './outside/pending-records.ts';
 import type { JournalEntry } from './ports/chunk-outcome.ts';
-import type { ChunkClaim, ChunkSession } from './ports/work-store.ts';
+import type { ChunkSession } from './ports/chunk-session.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 import { contextOf, goodOf, type Pause, type RunChunk, settled } from './settle-chunk.ts';
 
 type RunOutside = RunChunk & { stopping?: () => boolean };

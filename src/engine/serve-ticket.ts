@@ -2,23 +2,23 @@ import { type Stage, statusesBefore } from '../core/batch.ts';
 import { PermanentFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { afterFault, nameOf } from './after-fault.ts';
+import { claimWithRoom, leaveRoom, runsAlone } from './alone/claim-with-room.ts';
 import type { AloneRoom } from './alone/room.ts';
 import { workApart } from './alone/work-apart.ts';
 import { brokenOff } from './break-off.ts';
 import { type DoStep, doStep } from './do-step.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import type { RunAlone } from './ports/alone.ts';
+import {
+  type BatchClaim,
+  type BatchStage,
+  type ChunkClaim,
+  type KnownOperations,
+  type LeaseRef,
+  leaseOf,
+} from './ports/claims.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
-import type {
-  BatchClaim,
-  BatchStage,
-  ChunkClaim,
-  ClaimOnly,
-  KnownOperations,
-  LeaseRef,
-  WorkStore,
-  WorkWaiting,
-} from './ports/work-store.ts';
+import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
 import { runChunk } from './run-chunk.ts';
 import type { Pause, RunChunk } from './settle-chunk.ts';
 import { ticketsFor } from './sweep.ts';
@@ -94,9 +94,8 @@ async function serveBatch(
   }
   if (claim === null) return null;
   const claimed = claim;
-  const lease: LeaseRef = { kind: 'batch', batchId: claimed.batchId, lease: claimed.lease };
   try {
-    const followUp = await underLease(engine, claimed, lease, async (held) => {
+    const followUp = await underLease(engine, claimed, async (held) => {
       await doStep(engine, claimed, held);
       return null;
     });
@@ -117,13 +116,7 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
       session.claim(stage, engine.known, batchId, only),
     );
     if (claim === null) return null;
-    const lease: LeaseRef = {
-      kind: 'chunk',
-      batchId: claim.batchId,
-      number: claim.range.number,
-      lease: claim.lease,
-    };
-    const followUp = await underLease(engine, claim, lease, (held) =>
+    const followUp = await underLease(engine, claim, (held) =>
       brokenOff(session, held.signal, async () => {
         if (stage !== 'validate') return await runChunk(engine, session, claim, held);
         await validateChunk(engine, session, claim, held);
@@ -139,9 +132,9 @@ async function serveStep(engine: ServeTicket, stage: Stage, batchId?: string): P
 async function underLease(
   engine: ServeTicket,
   claim: BatchClaim | ChunkClaim,
-  lease: LeaseRef,
   work: (held: HeldLease) => Promise<Pause | null>,
 ): Promise<WorkWaiting[]> {
+  const lease = leaseOf(claim);
   try {
     const paused = await engine.leases.hold(lease, async (held) => {
       checkCrashes(engine, claim, lease);
@@ -155,46 +148,6 @@ async function underLease(
     if (runsAlone(claim)) await leaveRoom(engine, claim.stage);
   }
   return await engine.work.advance(claim.batchId);
-}
-
-/** What is removed needs the object store alone, and nothing that could end a process. */
-function runsAlone(claim: BatchClaim | ChunkClaim): boolean {
-  return claim.crashes > 0 && claim.stage !== 'remove';
-}
-
-/** What has lost a worker is only claimed while there is room for it. */
-async function claimWithRoom<Claim extends BatchClaim | ChunkClaim>(
-  engine: ServeTicket,
-  stage: Stage,
-  claim: (only: Pick<ClaimOnly, 'unsuspected'>) => Promise<Claim | null>,
-): Promise<Claim | null> {
-  const room = engine.alone?.room;
-  if (room === undefined || stage === 'remove') return await claim({});
-  if (!room.take(stage)) {
-    const found = await claim({ unsuspected: true });
-    if (found === null) room.missed(stage);
-    return found;
-  }
-  let found: Claim | null = null;
-  try {
-    found = await claim({});
-    return found;
-  } finally {
-    if (found === null || !runsAlone(found)) await leaveRoom(engine, stage);
-  }
-}
-
-/** Whatever goes wrong here, what was claimed meanwhile is not to be lost over it. */
-async function leaveRoom({ alone, work, queue, log }: ServeTicket, stage: Stage): Promise<void> {
-  const missed = alone?.room.leave(stage) ?? [];
-  if (missed.length === 0) return;
-  try {
-    const waiting = await work.waitingWork();
-    const firsts = missed.flatMap((one) => waiting.find((item) => item.stage === one) ?? []);
-    await queue.enqueue(firsts.map(({ stage: of, batchId }) => ({ stage: of, batchId })));
-  } catch (error) {
-    log.warn({ err: error }, 'no tickets could be written for what was left alone; the next sweep does it');
-  }
 }
 
 /**

@@ -19,8 +19,8 @@ import { keysOf } from './idempotency-key.ts';
 import type { HeldLease } from './lease-keeper.ts';
 import type { PrincipalStore } from './ports/access-stores.ts';
 import type { JournalEntry, ProcessingOutcome } from './ports/chunk-outcome.ts';
+import type { ChunkClaim } from './ports/claims.ts';
 import type { ObjectStore } from './ports/object-store.ts';
-import type { ChunkClaim } from './ports/work-store.ts';
 import { putPart } from './put-part.ts';
 import type { EngineSettings } from './settings.ts';
 

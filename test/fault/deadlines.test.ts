@@ -5,7 +5,7 @@ import { readConfig } from '../../src/config.ts';
 import { BATCH_STATUSES, type BatchStatus, isTerminal, type Stage } from '../../src/core/batch.ts';
 import { changeBatch } from '../../src/engine/change-batch.ts';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
-import type { BatchStage, KnownOperations } from '../../src/engine/ports/work-store.ts';
+import type { BatchStage, KnownOperations } from '../../src/engine/ports/claims.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { holdLearner } from '../support/held-lock.ts';
 import { learnerId, learnersCsv } from '../support/learner-file.ts';

@@ -5,12 +5,8 @@ import { keepAwake } from '../../src/adapters/postgres/keep-awake.ts';
 import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { LeaseLost } from '../../src/core/errors.ts';
 import { NO_FAILURES } from '../../src/core/tally.ts';
-import type {
-  ChunkClaim,
-  ChunkSession,
-  KnownOperations,
-  LeaseRef,
-} from '../../src/engine/ports/work-store.ts';
+import type { ChunkSession } from '../../src/engine/ports/chunk-session.ts';
+import type { ChunkClaim, KnownOperations, LeaseRef } from '../../src/engine/ports/claims.ts';
 import { gate } from '../support/gate.ts';
 import { checked, processed } from '../support/outcomes.ts';
 import { addBatch, clearBatches } from '../support/rows.ts';

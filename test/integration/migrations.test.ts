@@ -7,11 +7,7 @@ import { promisify } from 'node:util';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import postgres from 'postgres';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import * as access from '../../src/adapters/postgres/access-schema.ts';
 import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
-import * as schema from '../../src/adapters/postgres/schema.ts';
-import * as training from '../../src/adapters/postgres/training-schema.ts';
-import * as work from '../../src/adapters/postgres/work-schema.ts';
 import { createTestDatabase } from '../support/sheaf.ts';
 
 /** `drizzle/` and `src/adapters/postgres/*schema.ts` are two accounts of the same tables, and must not drift apart. */
@@ -45,6 +41,14 @@ async function copyOfMigrations(): Promise<string> {
 const journalOf = async (directory: string): Promise<Journal> =>
   JSON.parse(await readFile(join(directory, 'meta/_journal.json'), 'utf8'));
 const journal = await journalOf(join(ROOT, 'drizzle'));
+
+/** Of all files that drizzle-kit reads. */
+async function tables(): Promise<Record<string, unknown>> {
+  const adapter = join(ROOT, 'src/adapters/postgres');
+  const files = (await readdir(adapter)).filter((name) => name.endsWith('schema.ts'));
+  const modules = await Promise.all(files.map((name) => import(join(adapter, name))));
+  return Object.assign({}, ...modules);
+}
 
 /** Has drizzle-kit write whatever the schema has that the migrations in `directory` have not; answers the new files. */
 async function generate(directory: string): Promise<{ files: string[]; said: string }> {
@@ -86,10 +90,7 @@ describe('the migrations', () => {
 
     const described = await emptyDatabase();
     const nothing = generateDrizzleJson({});
-    const statements = await generateMigration(
-      nothing,
-      generateDrizzleJson({ ...schema, ...access, ...work, ...training }),
-    );
+    const statements = await generateMigration(nothing, generateDrizzleJson(await tables()));
     for (const statement of statements) await described.sql.unsafe(statement);
 
     const found = await catalog(migrated.sql);

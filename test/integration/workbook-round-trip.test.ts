@@ -1,7 +1,7 @@
 import ExcelJS from 'exceljs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ResultFile } from '../../src/engine/ports/batch-results.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import type { ResultFile } from '../../src/engine/ports/work-store.ts';
 import {
   type AwkwardLearner,
   type AwkwardRecord,

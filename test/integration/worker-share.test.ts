@@ -1,11 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AccountLimitSettings } from '../../src/core/account-limits.ts';
-import type {
-  ChunkClaim,
-  ChunkSession,
-  ChunkStage,
-  KnownOperations,
-} from '../../src/engine/ports/work-store.ts';
+import type { ChunkSession } from '../../src/engine/ports/chunk-session.ts';
+import type { ChunkClaim, ChunkStage, KnownOperations } from '../../src/engine/ports/claims.ts';
 import { addAccount, addBatch, clearBatches } from '../support/rows.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 

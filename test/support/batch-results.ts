@@ -1,8 +1,8 @@
 import ExcelJS from 'exceljs';
 import { expect } from 'vitest';
 import type { ResultLine } from '../../src/core/result.ts';
+import type { ResultFile, ResultKind } from '../../src/engine/ports/batch-results.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import type { ResultFile, ResultKind } from '../../src/engine/ports/work-store.ts';
 import { sha256, type TestSheaf } from './sheaf.ts';
 
 type FailedLine = ResultLine & { input?: unknown };

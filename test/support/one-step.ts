@@ -1,6 +1,6 @@
 import type { Stage } from '../../src/core/batch.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
-import type { KnownOperations } from '../../src/engine/ports/work-store.ts';
+import type { KnownOperations } from '../../src/engine/ports/claims.ts';
 import { serveTicket } from '../../src/engine/serve-ticket.ts';
 import type { TestSheaf } from './sheaf.ts';
 

@@ -8,13 +8,9 @@ import { OperationRegistry } from '../../src/core/operation.ts';
 import { succeededLine } from '../../src/core/result.ts';
 import type { FailureSummary } from '../../src/core/tally.ts';
 import type { HeldLease } from '../../src/engine/lease-keeper.ts';
+import type { ChunkLines, ResultFile, WrittenResults } from '../../src/engine/ports/batch-results.ts';
+import type { BatchClaim } from '../../src/engine/ports/claims.ts';
 import type { ObjectStore, PutOptions } from '../../src/engine/ports/object-store.ts';
-import type {
-  BatchClaim,
-  ChunkLines,
-  ResultFile,
-  WrittenResults,
-} from '../../src/engine/ports/work-store.ts';
 import { type WriteResults, writeResults } from '../../src/engine/write-results.ts';
 import { csvDescription } from '../../src/formats/description.ts';
 import type { OpenScratch } from '../../src/formats/scratch.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LeaseLost, RetryableFault } from '../../src/core/errors.ts';
 import { afterFault } from '../../src/engine/after-fault.ts';
+import type { ChunkClaim } from '../../src/engine/ports/claims.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
-import type { ChunkClaim } from '../../src/engine/ports/work-store.ts';
 
 /** What becomes of work that failed for a trouble that says nothing against it. */
 

@@ -5,7 +5,7 @@ import { AloneRoom } from '../../src/engine/alone/room.ts';
 import { Trial } from '../../src/engine/alone/trial.ts';
 import { workApart } from '../../src/engine/alone/work-apart.ts';
 import type { AloneEnd } from '../../src/engine/ports/alone.ts';
-import type { BatchClaim, ChunkClaim } from '../../src/engine/ports/work-store.ts';
+import type { BatchClaim, ChunkClaim } from '../../src/engine/ports/claims.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const RUN: Run = { from: 11, to: 20 };

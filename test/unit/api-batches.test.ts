@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCursor } from '../../src/api/cursor.ts';
 import { TERMINAL_STATUSES } from '../../src/core/batch.ts';
+import type { ResultFile } from '../../src/engine/ports/batch-results.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import type { ResultFile } from '../../src/engine/ports/work-store.ts';
 import { apiInMemory, filledUpload, someBatch, type World } from './api-memory.ts';
 
 let world: World;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LeaseLost, RetryableFault } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { type HeldLease, LeaseKeeper } from '../../src/engine/lease-keeper.ts';
-import type { LeaseRef } from '../../src/engine/ports/work-store.ts';
+import type { LeaseRef } from '../../src/engine/ports/claims.ts';
 
 const STEP_SECONDS = 600;
 const LEASE_SECONDS = 6;

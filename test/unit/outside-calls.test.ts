@@ -5,7 +5,7 @@ import { OutsideCalls } from '../../src/engine/outside/calls.ts';
 import { JournalWriter } from '../../src/engine/outside/journal-writer.ts';
 import { PendingRecords, pendingFrom } from '../../src/engine/outside/pending-records.ts';
 import type { JournalEntry } from '../../src/engine/ports/chunk-outcome.ts';
-import type { ChunkClaim } from '../../src/engine/ports/work-store.ts';
+import type { ChunkClaim } from '../../src/engine/ports/claims.ts';
 import { gate } from '../support/gate.ts';
 
 type Leave = (call: number, signal: AbortSignal) => Promise<number | null>;

@@ -3,7 +3,7 @@ import { LeaseLost, RetryableFault } from '../../src/core/errors.ts';
 import { JournalWriter } from '../../src/engine/outside/journal-writer.ts';
 import { PendingRecords, pendingFrom } from '../../src/engine/outside/pending-records.ts';
 import type { JournalEntry } from '../../src/engine/ports/chunk-outcome.ts';
-import type { ChunkClaim } from '../../src/engine/ports/work-store.ts';
+import type { ChunkClaim } from '../../src/engine/ports/claims.ts';
 import { gate } from '../support/gate.ts';
 
 const CLAIM = {} as ChunkClaim;

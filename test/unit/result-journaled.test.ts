@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { failed, succeeded } from '../../src/core/result.ts';
 import type { FailureSummary } from '../../src/core/tally.ts';
 import type { JournalEntry } from '../../src/engine/ports/chunk-outcome.ts';
-import type { BatchClaim } from '../../src/engine/ports/work-store.ts';
+import type { BatchClaim } from '../../src/engine/ports/claims.ts';
 import { addFailures } from '../../src/engine/results/add-failures.ts';
 import { awaitOutcomes } from '../../src/engine/results/await-outcomes.ts';
 import { chunks, claim, PARTS, part, store, write } from '../support/written-results.ts';

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { failedLine } from '../../src/core/result.ts';
-import type { BatchClaim, ChunkLines } from '../../src/engine/ports/work-store.ts';
+import type { ChunkLines } from '../../src/engine/ports/batch-results.ts';
+import type { BatchClaim } from '../../src/engine/ports/claims.ts';
 import { chunks, claim, INPUT, PARTS, part, sha256, store, write } from '../support/written-results.ts';
 
 /** Faults that real parts do not have on demand; what they do have is in test/integration/results.test.ts. */

@@ -14,16 +14,11 @@ import { AloneRoom } from '../../src/engine/alone/room.ts';
 import { Gate } from '../../src/engine/gate.ts';
 import { LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { AloneEnd, RunAlone } from '../../src/engine/ports/alone.ts';
+import type { CopiedInput } from '../../src/engine/ports/batch-input.ts';
+import type { BatchClaim, ChunkClaim, KnownOperations, LeaseRef } from '../../src/engine/ports/claims.ts';
 import type { LimitStore } from '../../src/engine/ports/limit-store.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
-import type {
-  BatchClaim,
-  ChunkClaim,
-  CopiedInput,
-  KnownOperations,
-  LeaseRef,
-  WorkWaiting,
-} from '../../src/engine/ports/work-store.ts';
+import type { WorkWaiting } from '../../src/engine/ports/work-store.ts';
 import type { WorkTransaction } from '../../src/engine/ports/work-transaction.ts';
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
 import { csvDescription } from '../../src/formats/description.ts';

@@ -10,8 +10,8 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { accounts } from './account-schema.ts';
 import { bytes, moment } from './columns.ts';
-import { accounts } from './schema.ts';
 
 /** Who may do what, and who did it. */
 

@@ -9,12 +9,12 @@ import type { NewUser } from '../../engine/ports/access-stores.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
 import type { Account, AccountChange, AccountStore, AccountUsage } from '../../engine/ports/admin-store.ts';
 import { openBatches, storedBytes } from './account-quota.ts';
+import { accounts } from './account-schema.ts';
 import { difference, writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
 import type { Database } from './database.ts';
 import { faultsTold } from './faults.ts';
 import { refusalOf } from './refusal.ts';
-import { accounts } from './schema.ts';
 import { transaction } from './transaction.ts';
 import { createUser } from './user-store.ts';
 

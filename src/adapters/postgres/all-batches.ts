@@ -1,12 +1,14 @@
 import { and, asc, eq, sql as fragment, inArray, lt, type SQL } from 'drizzle-orm';
 import { type BatchStatus, statusesBefore } from '../../core/batch.ts';
 import type { AllBatchFilters, BatchesOfAll, BatchOfAny } from '../../engine/ports/admin-store.ts';
+import { accounts } from './account-schema.ts';
 import { batchFilter } from './batch-filters.ts';
 import { type Selected, selectBatches, toRow } from './batch-rows.ts';
+import { batches } from './batch-schema.ts';
 import type { Database } from './database.ts';
 import { faultsTold } from './faults.ts';
 import { inTime } from './in-time.ts';
-import { accounts, batches, uploads } from './schema.ts';
+import { uploads } from './upload-schema.ts';
 
 /** `db` has connections of its own, which give up in time (admin-stores.ts). */
 export function postgresBatchesOfAll(db: Database): BatchesOfAll {

@@ -1,6 +1,7 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { BatchFilters } from '../../engine/ports/request-stores.ts';
-import { batches, uploads } from './schema.ts';
+import { batches } from './batch-schema.ts';
+import { uploads } from './upload-schema.ts';
 
 /** The condition of a list, on `batches` joined with `uploads`; `undefined`: nothing is asked for. */
 export function batchFilter(filters: BatchFilters): SQL | undefined {

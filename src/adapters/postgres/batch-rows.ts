@@ -12,12 +12,15 @@ import type { RetryKind } from '../../core/lineage.ts';
 import type { FinalResult } from '../../core/result.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import { type CoercionCounts, type FailureSummary, NO_FAILURES } from '../../core/tally.ts';
+import type { ResultFile } from '../../engine/ports/batch-results.ts';
 import type { BatchRow } from '../../engine/ports/request-stores.ts';
-import type { InputDescription, ResultFile } from '../../engine/ports/work-store.ts';
 import { RECENT_SECONDS } from '../../engine/progress.ts';
+import type { InputDescription } from '../../formats/description.ts';
+import { batches } from './batch-schema.ts';
+import { chunks } from './chunk-schema.ts';
 import type { Database } from './database.ts';
 import { startOfResult } from './journal.ts';
-import { batches, chunks, uploads } from './schema.ts';
+import { uploads } from './upload-schema.ts';
 import { recordJournal } from './work-schema.ts';
 
 /** Batches as they are read, with what is counted of those that are under way. */

@@ -4,6 +4,7 @@ import type { Actor } from '../../engine/ports/actor.ts';
 import type { BatchStore } from '../../engine/ports/request-stores.ts';
 import { batchFilter } from './batch-filters.ts';
 import { type Selected, selectBatches, toRow } from './batch-rows.ts';
+import { batches } from './batch-schema.ts';
 import { changeBatch } from './change-batch.ts';
 import type { Sql } from './connect.ts';
 import { createBatch } from './create-batch.ts';
@@ -11,7 +12,6 @@ import type { Database } from './database.ts';
 import { requestDeletion } from './delete-batch.ts';
 import { failuresOf } from './failures.ts';
 import { faultsTold } from './faults.ts';
-import { batches } from './schema.ts';
 
 /** `sql` serves the transactions: drizzle's own are postgres.js's `begin` (see transaction.ts). */
 export function postgresBatchStore(

@@ -6,7 +6,8 @@ import type {
   ProcessingPause,
   ValidationOutcome,
 } from '../../engine/ports/chunk-outcome.ts';
-import type { ChunkClaim, ChunkSession } from '../../engine/ports/work-store.ts';
+import type { ChunkSession } from '../../engine/ports/chunk-session.ts';
+import { type ChunkClaim, leaseOf } from '../../engine/ports/claims.ts';
 import { claimChunk } from './claim-chunk.ts';
 import { ClaimTurns } from './claim-turns.ts';
 import { breakOff, connect, idleInTransactionMs, type Sql, type Transaction, within } from './connect.ts';
@@ -165,8 +166,8 @@ async function pause(tx: Transaction, claim: ChunkClaim, paused: ProcessingPause
       update chunks set probes = null
       where batch_id = ${batchId} and number = ${range.number} and lease = ${lease}`;
   }
-  const ref = { kind: 'chunk', batchId, number: range.number, lease } as const;
-  if (!(await giveBackIn(tx, ref, { delaySeconds: paused.delaySeconds, free: true }))) throw lost(claim);
+  if (!(await giveBackIn(tx, leaseOf(claim), { delaySeconds: paused.delaySeconds, free: true })))
+    throw lost(claim);
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AccountLimitSettings } from '../../core/account-limits.ts';
 import type { BatchEvent, BatchStatus } from '../../core/batch.ts';
 import type { RetryKind } from '../../core/lineage.ts';
-import type { BatchClaim, BatchStage, ClaimOnly, KnownOperations } from '../../engine/ports/work-store.ts';
+import type { BatchClaim, BatchStage, ClaimOnly, KnownOperations } from '../../engine/ports/claims.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';

@@ -5,13 +5,8 @@ import type { Execution } from '../../core/batch.ts';
 import type { RecordFault } from '../../core/chunk.ts';
 import type { Probe } from '../../core/probes.ts';
 import type { Sources } from '../../core/sources.ts';
-import type {
-  ChunkClaim,
-  ChunkPhase,
-  ChunkStage,
-  InputDescription,
-  KnownOperations,
-} from '../../engine/ports/work-store.ts';
+import type { ChunkClaim, ChunkPhase, ChunkStage, KnownOperations } from '../../engine/ports/claims.ts';
+import type { InputDescription } from '../../formats/description.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';

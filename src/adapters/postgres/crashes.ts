@@ -1,6 +1,6 @@
 import { LeaseLost } from '../../core/errors.ts';
 import { afterCrash, firstProbes, type Probe, type Run } from '../../core/probes.ts';
-import type { ChunkClaim } from '../../engine/ports/work-store.ts';
+import type { ChunkClaim } from '../../engine/ports/claims.ts';
 import type { Sql } from './connect.ts';
 import { transaction } from './transaction.ts';
 

@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { type ConnectOptions, connect } from './connect.ts';
-import * as schema from './schema.ts';
 
-export type Database = PostgresJsDatabase<typeof schema>;
+export type Database = PostgresJsDatabase;
 
 export interface OpenDatabase {
   db: Database;
@@ -16,7 +15,7 @@ export function openDatabase(
   options: Pick<ConnectOptions, 'max' | 'statementMs' | 'silenceMs'> & { name?: string },
 ): OpenDatabase {
   const client = connect(url, { name: 'api', ...options });
-  return { db: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
+  return { db: drizzle(client), close: () => client.end({ timeout: 5 }) };
 }
 
 /** @throws when the database does not answer */

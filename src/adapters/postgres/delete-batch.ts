@@ -1,7 +1,8 @@
 import { type BatchStatus, isTerminal, TERMINAL_STATUSES } from '../../core/batch.ts';
 import { LeaseLost, RequestError } from '../../core/errors.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
-import type { BatchClaim, WorkWaiting } from '../../engine/ports/work-store.ts';
+import type { BatchClaim } from '../../engine/ports/claims.ts';
+import type { WorkWaiting } from '../../engine/ports/work-store.ts';
 import { writeAudit } from './audit.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import type { Sql, Transaction } from './connect.ts';

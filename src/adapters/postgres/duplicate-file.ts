@@ -1,5 +1,5 @@
 import { PermanentFault } from '../../core/errors.ts';
-import type { BatchClaim } from '../../engine/ports/work-store.ts';
+import type { BatchClaim } from '../../engine/ports/claims.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { BEFORE_THE_COPY } from './upload-lock.ts';
 

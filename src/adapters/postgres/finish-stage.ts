@@ -1,13 +1,9 @@
 import type { BatchEvent, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
-import type {
-  BatchClaim,
-  ConvertedInput,
-  CopiedInput,
-  CutInput,
-  WrittenResults,
-} from '../../engine/ports/work-store.ts';
+import type { ConvertedInput, CopiedInput, CutInput } from '../../engine/ports/batch-input.ts';
+import type { WrittenResults } from '../../engine/ports/batch-results.ts';
+import type { BatchClaim } from '../../engine/ports/claims.ts';
 import { addFailures } from '../../engine/results/add-failures.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { copiedBefore } from './duplicate-file.ts';

@@ -1,7 +1,7 @@
 import { LeaseLost } from '../../core/errors.ts';
 import type { FinalResult } from '../../core/result.ts';
 import type { JournalEntry } from '../../engine/ports/chunk-outcome.ts';
-import type { ChunkClaim } from '../../engine/ports/work-store.ts';
+import type { ChunkClaim } from '../../engine/ports/claims.ts';
 import type { Sql, Transaction } from './connect.ts';
 
 type Place = Pick<ChunkClaim, 'batchId' | 'range'>;

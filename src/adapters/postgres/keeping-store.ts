@@ -1,4 +1,5 @@
 import { TERMINAL_STATUSES } from '../../core/batch.ts';
+import type { ResultFile } from '../../engine/ports/batch-results.ts';
 import type {
   HeldUpload,
   KeepingStore,
@@ -7,7 +8,6 @@ import type {
   NamingBatch,
   UntidyBatch,
 } from '../../engine/ports/keeping-store.ts';
-import type { ResultFile } from '../../engine/ports/work-store.ts';
 import type { Sql } from './connect.ts';
 import { LATE_WRITE_SECONDS } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';

@@ -1,5 +1,6 @@
 import type postgres from 'postgres';
-import type { BatchReason, LeaseRef } from '../../engine/ports/work-store.ts';
+import type { LeaseRef } from '../../engine/ports/claims.ts';
+import type { BatchReason } from '../../engine/ports/work-store.ts';
 import { enterFailed } from './advance-batch.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { transaction } from './transaction.ts';

@@ -1,7 +1,8 @@
 import { type BatchStatus, isTerminal } from '../../core/batch.ts';
 import { PermanentFault, RequestError } from '../../core/errors.ts';
 import { holderOf, type LineageBatch, type RetryKind } from '../../core/lineage.ts';
-import type { BatchClaim, RetrySources, SourceBatch } from '../../engine/ports/work-store.ts';
+import type { RetrySources, SourceBatch } from '../../engine/ports/batch-input.ts';
+import type { BatchClaim } from '../../engine/ports/claims.ts';
 import type { Sql, Transaction } from './connect.ts';
 import type { Owned } from './owned-by.ts';
 

@@ -11,8 +11,8 @@ import { faultsTold } from './faults.ts';
 import { underKey } from './idempotency-store.ts';
 import { invalidateUpload } from './invalidate-upload.ts';
 import { type Owned, ownedBy } from './owned-by.ts';
-import { uploads } from './schema.ts';
 import { transaction } from './transaction.ts';
+import { uploads } from './upload-schema.ts';
 import { uploadsToMeasure } from './uploads-to-measure.ts';
 import { uploadsToRemove } from './uploads-to-remove.ts';
 

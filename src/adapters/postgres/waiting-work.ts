@@ -1,7 +1,8 @@
 import type { BatchStatus } from '../../core/batch.ts';
 import type { ChunkRange, RecordFault } from '../../core/chunk.ts';
 import type { Sources } from '../../core/sources.ts';
-import type { ChunkLines, WorkWaiting } from '../../engine/ports/work-store.ts';
+import type { ChunkLines } from '../../engine/ports/batch-results.ts';
+import type { WorkWaiting } from '../../engine/ports/work-store.ts';
 import type { Sql, Transaction } from './connect.ts';
 import { readJournal } from './journal.ts';
 import { mayEnter } from './transition.ts';

@@ -1,8 +1,8 @@
 import { isTerminal } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
 import { shortened } from '../../core/result.ts';
+import type { ResultFile, ResultKind } from '../../engine/ports/batch-results.ts';
 import type { BatchRow } from '../../engine/ports/request-stores.ts';
-import type { ResultFile, ResultKind } from '../../engine/ports/work-store.ts';
 import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { milliseconds } from '../batch-view.ts';

@@ -1,6 +1,6 @@
 import { type DoStep, doStep } from '../do-step.ts';
 import type { HeldLease } from '../lease-keeper.ts';
-import type { BatchClaim, ChunkClaim } from '../ports/work-store.ts';
+import type { BatchClaim, ChunkClaim } from '../ports/claims.ts';
 import { runChunk } from '../run-chunk.ts';
 import type { Pause, RunChunk } from '../settle-chunk.ts';
 import { type ValidateChunk, validateChunk } from '../validate-chunk.ts';

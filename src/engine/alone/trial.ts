@@ -1,5 +1,5 @@
 import { firstProbes, type Run } from '../../core/probes.ts';
-import type { ChunkClaim } from '../ports/work-store.ts';
+import type { ChunkClaim } from '../ports/claims.ts';
 
 /**
  * What is told before each run of records that is tried alone, and heard before the run begins; `null`: what follows is

@@ -2,7 +2,8 @@ import { PermanentFault, RetryableFault } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { HeldLease } from '../lease-keeper.ts';
 import type { RunAlone } from '../ports/alone.ts';
-import type { BatchClaim, ChunkClaim, WorkStore } from '../ports/work-store.ts';
+import type { BatchClaim, ChunkClaim } from '../ports/claims.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { Pause } from '../settle-chunk.ts';
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { RetryableFault } from '../../core/errors.ts';
 import type { JournalEntry } from '../ports/chunk-outcome.ts';
-import type { ChunkClaim, ChunkSession } from '../ports/work-store.ts';
+import type { ChunkSession } from '../ports/chunk-session.ts';
+import type { ChunkClaim } from '../ports/claims.ts';
 
 type JournalSession = Pick<ChunkSession, 'noteStarted' | 'noteOutcomes'>;
 

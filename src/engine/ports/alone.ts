@@ -1,7 +1,7 @@
 import type { Run } from '../../core/probes.ts';
 import type { HeldLease } from '../lease-keeper.ts';
 import type { Pause } from '../settle-chunk.ts';
-import type { BatchClaim, ChunkClaim } from './work-store.ts';
+import type { BatchClaim, ChunkClaim } from './claims.ts';
 
 /** How work in a process of its own came to an end. */
 export type AloneEnd =

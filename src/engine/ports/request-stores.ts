@@ -13,8 +13,10 @@ import type { RetryKind } from '../../core/lineage.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { StopAfter } from '../../core/stop-after.ts';
 import type { CoercionCounts, FailureSummary } from '../../core/tally.ts';
+import type { InputDescription } from '../../formats/description.ts';
+import type { ResultFile } from './batch-results.ts';
 import type { ObjectHead } from './object-store.ts';
-import type { InputDescription, ResultFile, WorkWaiting } from './work-store.ts';
+import type { WorkWaiting } from './work-store.ts';
 
 /**
  * What requests read and write. Each of these stores is one account's (`AccountServices`): nothing here takes the id of

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldLease } from '../lease-keeper.ts';
-import type { BatchClaim, WorkStore } from '../ports/work-store.ts';
+import type { BatchClaim } from '../ports/claims.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 
 /**
  * As long as it takes until every worker knows that its lease is lost, and has waited for the calls that were out. What

@@ -1,5 +1,5 @@
 import type { Counts } from '../../core/batch.ts';
-import type { ResultFile } from '../ports/work-store.ts';
+import type { ResultFile } from '../ports/batch-results.ts';
 
 /**
  * The accounting, before anybody is told: every record in exactly one count, each file with as many records as are

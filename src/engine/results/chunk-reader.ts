@@ -7,8 +7,8 @@ import { ChunkResults, soughtIn, unprocessedResults } from '../../formats/result
 import { ClientChunk } from '../../formats/results/client-chunk.ts';
 import { ResultChunk } from '../../formats/results/result-chunk.ts';
 import { sha256OfPart } from '../keys.ts';
+import type { ChunkLines } from '../ports/batch-results.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { ChunkLines } from '../ports/work-store.ts';
 import { readProven } from '../read-proven.ts';
 import type { InputReader } from './input-reader.ts';
 import { journaledLines } from './journaled-lines.ts';

@@ -1,7 +1,8 @@
 import { type Field, leafFields } from '../../core/field.ts';
 import type { Operation } from '../../core/operation.ts';
 import { csvDescription, type InputDescription, type NdjsonDescription } from '../../formats/description.ts';
-import type { BatchClaim, WorkStore } from '../ports/work-store.ts';
+import type { BatchClaim } from '../ports/claims.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import type { InputReader } from './input-reader.ts';
 
 /** Of a file that is wrong as a whole: its records can be told apart, its columns have no names. */

@@ -1,6 +1,6 @@
 import { isConverted } from '../../formats/description.ts';
 import type { FileContent } from '../../formats/results/file-content.ts';
-import type { BatchClaim } from '../ports/work-store.ts';
+import type { BatchClaim } from '../ports/claims.ts';
 
 /** More than messages, codes, a status and a record's number take in any file of some size. */
 const LINE_BYTES = 4096;

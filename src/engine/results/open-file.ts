@@ -3,7 +3,7 @@ import type { FileContent, TextContent, WorkbookContent } from '../../formats/re
 import type { ResultChunk } from '../../formats/results/result-chunk.ts';
 import type { OpenScratch } from '../../formats/scratch.ts';
 import { WorkbookWriter } from '../../formats/xlsx/write/workbook-writer.ts';
-import type { ResultFile } from '../ports/work-store.ts';
+import type { ResultFile } from '../ports/batch-results.ts';
 import type { ResultFileWriter } from '../result-file.ts';
 
 /** A result file that is being made, of one format or another. Between pieces of it the event loop turns. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Counts } from '../../core/batch.ts';
 import { resultKey } from '../keys.ts';
+import type { ResultFile } from '../ports/batch-results.ts';
+import type { BatchClaim } from '../ports/claims.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { BatchClaim, ResultFile } from '../ports/work-store.ts';
 import type { Omission } from './result-files.ts';
 
 /** Stores the list of the result files: what they count, their SHA-256, and what could not be written. */

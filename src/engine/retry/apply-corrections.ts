@@ -1,7 +1,7 @@
 import { RECORD_ERRORS } from '../../core/errors.ts';
 import { RECORD_COLUMN } from '../../core/our-columns.ts';
 import type { CheckedRecord } from '../checked-record.ts';
-import type { ChunkClaim } from '../ports/work-store.ts';
+import type { ChunkClaim } from '../ports/claims.ts';
 
 /** What was found out about the records of a correction when it was copied: some are skipped, some are refused. */
 export function applyCorrections(

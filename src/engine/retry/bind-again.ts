@@ -2,7 +2,7 @@ import type { FileFault } from '../../core/errors.ts';
 import type { Operation } from '../../core/operation.ts';
 import { bindColumns, bindKeys } from '../../core/record.ts';
 import type { InputDescription } from '../../formats/description.ts';
-import type { BatchClaim } from '../ports/work-store.ts';
+import type { BatchClaim } from '../ports/claims.ts';
 
 /** The input of a retry is read as that of the batch that it retries; which column fills which field may have changed. */
 export function bindAgain(

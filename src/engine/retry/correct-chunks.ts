@@ -5,8 +5,10 @@ import { packSources, type RefusedPlace, type Source, type Sources } from '../..
 import type { InputDescription } from '../../formats/description.ts';
 import { parseChunk, type Row } from '../../formats/parse-chunk.ts';
 import type { HeldLease } from '../lease-keeper.ts';
+import type { CutInput } from '../ports/batch-input.ts';
+import type { BatchClaim } from '../ports/claims.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { BatchClaim, CutInput, WorkStore } from '../ports/work-store.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import { readRange } from '../read-chunk.ts';
 import type { EngineSettings } from '../settings.ts';
 import { type Corrected, readCorrected } from './corrected-records.ts';

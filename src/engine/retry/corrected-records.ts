@@ -1,6 +1,6 @@
 import { packSources, type Source, type Sources, unpackSources } from '../../core/sources.ts';
 import type { HeldLease } from '../lease-keeper.ts';
-import type { RetrySources } from '../ports/work-store.ts';
+import type { RetrySources } from '../ports/batch-input.ts';
 import { RecordStates } from './record-states.ts';
 import { type ReadSources, readSources } from './source-reader.ts';
 

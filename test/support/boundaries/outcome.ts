@@ -1,5 +1,5 @@
+import type { ResultFile } from '../../../src/engine/ports/batch-results.ts';
 import type { BatchRow } from '../../../src/engine/ports/request-stores.ts';
-import type { ResultFile } from '../../../src/engine/ports/work-store.ts';
 import type { OutsideTarget } from '../outside-target.ts';
 import type { TestSheaf } from '../sheaf.ts';
 
