@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres/launch.ts';
-import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
+import type { CutProxy } from '../support/cut-proxy.ts';
 import {
   type Clients,
   COMMON_REQUESTS,
   expectToldWell,
-  OUTAGE_SETTINGS,
+  openSheafBehindProxy,
+  type SheafBehindProxy,
   startClients,
   startOutage,
 } from '../support/outage.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 
 /**
  * PostgreSQL, with the queue on it, that goes away while batches are under way: nothing is started again, nobody helps,
@@ -27,6 +28,7 @@ const BREAKS = 3;
 
 let directory: string;
 let server: EmbeddedPostgres;
+let behind: SheafBehindProxy;
 let proxy: CutProxy;
 let sheaf: TestSheaf;
 
@@ -36,22 +38,19 @@ const startServer = async () =>
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sheaf-away-'));
   server = await startServer();
-  proxy = await startCutProxy({ host: '127.0.0.1', port: server.port });
-  sheaf = await openTestSheaf(OUTAGE_SETTINGS, {
-    postgresUrl: server.url,
-    through: async (locations) => {
+  behind = await openSheafBehindProxy(
+    server.port,
+    (locations, port) => {
       const url = new URL(locations.databaseUrl);
-      url.port = String(proxy.port);
+      url.port = String(port);
       return { ...locations, databaseUrl: url.href };
     },
-  });
-  await sheaf.startWorkersApart();
-  await sheaf.startWorkersApart();
+    { postgresUrl: server.url },
+  );
+  ({ sheaf, proxy } = behind);
 });
 afterAll(async () => {
-  await proxy?.mend();
-  await sheaf?.close();
-  await proxy?.close();
+  await behind?.close();
   await server?.close();
   await rm(directory, { recursive: true, force: true });
 });

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
+import type { CutProxy } from '../support/cut-proxy.ts';
 import {
   COMMON_REQUESTS,
   expectToldWell,
-  OUTAGE_SETTINGS,
+  openSheafBehindProxy,
+  type SheafBehindProxy,
   startClients,
   startOutage,
   type Told,
 } from '../support/outage.ts';
 import { startTestRedis, type TestRedis } from '../support/redis-server.ts';
 import { required } from '../support/requirements.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 
 /**
  * The queue on a Redis that loses its memory or goes away while batches are under way: PostgreSQL knows what is to be
@@ -23,22 +24,20 @@ const installed = required('TEST_REDIS_URL');
 
 describe.skipIf(installed.missing)(`Redis${installed.reason}`, PATIENT, () => {
   let redis: TestRedis;
+  let behind: SheafBehindProxy;
   let proxy: CutProxy;
   let sheaf: TestSheaf;
 
   beforeAll(async () => {
     redis = await startTestRedis();
-    proxy = await startCutProxy({ host: '127.0.0.1', port: redis.port });
-    sheaf = await openTestSheaf(OUTAGE_SETTINGS, {
-      through: async (locations) => ({ ...locations, redisUrl: `redis://127.0.0.1:${proxy.port}` }),
-    });
-    await sheaf.startWorkersApart();
-    await sheaf.startWorkersApart();
+    behind = await openSheafBehindProxy(redis.port, (locations, port) => ({
+      ...locations,
+      redisUrl: `redis://127.0.0.1:${port}`,
+    }));
+    ({ sheaf, proxy } = behind);
   });
   afterAll(async () => {
-    await proxy?.mend();
-    await sheaf?.close();
-    await proxy?.close();
+    await behind?.close();
     await redis?.close();
   });
 

@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createUpload } from '../../src/engine/create-upload.ts';
-import { type CutProxy, startCutProxy } from '../support/cut-proxy.ts';
+import type { CutProxy } from '../support/cut-proxy.ts';
 import { learnersCsv } from '../support/learner-file.ts';
 import {
   expectToldWell,
   OUTAGE_RECORDS,
   OUTAGE_SETTINGS,
+  openSheafBehindProxy,
+  type SheafBehindProxy,
   startClients,
   startOutage,
 } from '../support/outage.ts';
 import { type S3Trouble, startS3Trouble } from '../support/s3-trouble.ts';
-import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import type { TestSheaf } from '../support/sheaf.ts';
 
 /**
  * An object store that is in trouble while batches are under way: nothing is started again, nobody helps, no batch ends
@@ -25,6 +27,7 @@ const SETTINGS = { ...OUTAGE_SETTINGS, SHEAF_MAX_ATTEMPTS: '3', SHEAF_LEASE_SECO
 const MANY = 40;
 
 let trouble: S3Trouble;
+let behind: SheafBehindProxy;
 let proxy: CutProxy;
 let sheaf: TestSheaf;
 /** Of an upload that nothing was put to: to say so, the store is asked. */
@@ -32,21 +35,19 @@ let handler: string;
 
 beforeAll(async () => {
   trouble = await startS3Trouble(inject('s3').endpoint);
-  proxy = await startCutProxy({ host: '127.0.0.1', port: trouble.port });
-  sheaf = await openTestSheaf(SETTINGS, {
-    through: async (locations) => {
-      const s3 = { ...locations.s3, endpoint: `http://127.0.0.1:${proxy.port}`, silenceMs: 3_000 };
+  behind = await openSheafBehindProxy(
+    trouble.port,
+    (locations, port) => {
+      const s3 = { ...locations.s3, endpoint: `http://127.0.0.1:${port}`, silenceMs: 3_000 };
       return { ...locations, s3 };
     },
-  });
-  await sheaf.startWorkersApart();
-  await sheaf.startWorkersApart();
+    { settings: SETTINGS },
+  );
+  ({ sheaf, proxy } = behind);
   handler = (await createUpload(sheaf.engine, sheaf.caller, {})).handler;
 });
 afterAll(async () => {
-  await proxy?.mend();
-  await sheaf?.close();
-  await proxy?.close();
+  await behind?.close();
   await trouble?.close();
 });
 

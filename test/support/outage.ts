@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { Environment } from '../../src/config.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
+import type { Locations } from '../../src/services.ts';
+import { type CutProxy, startCutProxy } from './cut-proxy.ts';
 import { learnersCsv } from './learner-file.ts';
 import { expectLearnersOnce } from './learners-once.ts';
 import { ALL, type ListeningApi, listenTestApi } from './listening-api.ts';
-import type { TestSheaf } from './sheaf.ts';
+import { openTestSheaf, type TestSheaf, type TestSheafOptions } from './sheaf.ts';
 
 /** Small chunks and short leases, so that a small batch is long under way and nobody waits long for it. */
 export const OUTAGE_SETTINGS = {
@@ -15,6 +18,39 @@ export const OUTAGE_SETTINGS = {
 };
 
 export const OUTAGE_RECORDS = 1_000;
+
+/** A Sheaf with two workers, of whose parts one is behind a proxy. */
+export interface SheafBehindProxy {
+  sheaf: TestSheaf;
+  proxy: CutProxy;
+  close(): Promise<void>;
+}
+
+/**
+ * @param through how they come to what listens on `port` (loopback) when they go to the proxy's port instead
+ */
+export async function openSheafBehindProxy(
+  port: number,
+  through: (locations: Locations, proxyPort: number) => Locations,
+  { settings = OUTAGE_SETTINGS, ...options }: { settings?: Environment } & TestSheafOptions = {},
+): Promise<SheafBehindProxy> {
+  const proxy = await startCutProxy({ host: '127.0.0.1', port });
+  const sheaf = await openTestSheaf(settings, {
+    ...options,
+    through: async (locations) => through(locations, proxy.port),
+  });
+  await sheaf.startWorkersApart();
+  await sheaf.startWorkersApart();
+  return {
+    sheaf,
+    proxy,
+    async close() {
+      await proxy.mend();
+      await sheaf.close();
+      await proxy.close();
+    },
+  };
+}
 
 /** One batch that something befalls while it is under way. */
 export interface Outage {

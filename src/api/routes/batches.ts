@@ -1,11 +1,11 @@
 import { isTerminal } from '../../core/batch.ts';
-import type { BatchRow } from '../../engine/ports/request-stores.ts';
 import { submitBatch } from '../../engine/submit-batch.ts';
 import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
 import { batchView } from '../batch-view.ts';
 import { findBatch } from '../find-batch.ts';
-import { answerOnce, REPLAYED } from '../idempotency.ts';
+import { answerOnce } from '../idempotency.ts';
+import { createdBatch, NEW_BATCH_ERRORS, newBatchAnswer } from '../new-batch.ts';
 import { callerOf } from '../plugins/access.ts';
 import { type Batch, BatchParams, BatchSchema } from '../schemas/batch.ts';
 import { BatchRequestSchema } from '../schemas/batch-request.ts';
@@ -24,18 +24,7 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
       config: {
         permission: 'create_batch',
         idempotencyKey: 'kept',
-        errors: [
-          'handler_not_found',
-          'upload_missing',
-          'upload_used',
-          'upload_in_use',
-          'upload_expired',
-          'upload_invalidated',
-          'duplicate_file',
-          'file_too_large',
-          'storage_full',
-          'too_many_batches',
-        ],
+        errors: [...NEW_BATCH_ERRORS, 'duplicate_file'],
       },
       schema: {
         operationId: 'createBatch',
@@ -45,21 +34,13 @@ function postBatch(app: ApiInstance, services: ApiServices): void {
           'Accepts the batch and answers at once; workers do the rest. The role of the caller must also allow the operation by its name. An upload makes one batch, besides dry runs.',
         querystring: NoQuery,
         body: reference(BatchRequestSchema),
-        response: {
-          201: answer('The batch, in `new`', BatchSchema, { Location: 'Where the batch is.', ...REPLAYED }),
-        },
+        response: newBatchAnswer('The batch, in `new`'),
       },
     },
     (request, reply): Promise<Batch> => {
       const account = accountOf(request, services);
-      return answerOnce(
-        account,
-        [request, reply],
-        (row: BatchRow) => {
-          const body = batchView(row, Date.now() / 1000);
-          return { status: 201, headers: { location: body.links.self }, body };
-        },
-        (keep) => submitBatch({ ...services, ...account }, callerOf(request), request.body, keep),
+      return answerOnce(account, [request, reply], createdBatch, (keep) =>
+        submitBatch({ ...services, ...account }, callerOf(request), request.body, keep),
       );
     },
   );

@@ -1,13 +1,12 @@
-import type { BatchRow } from '../../engine/ports/request-stores.ts';
 import { retryBatch } from '../../engine/retry-batch.ts';
 import { accountOf } from '../account-of.ts';
 import type { ApiServices } from '../api-services.ts';
-import { batchView } from '../batch-view.ts';
 import { batchId } from '../find-batch.ts';
-import { answerOnce, REPLAYED } from '../idempotency.ts';
+import { answerOnce } from '../idempotency.ts';
+import { createdBatch, NEW_BATCH_ERRORS, newBatchAnswer } from '../new-batch.ts';
 import { callerOf } from '../plugins/access.ts';
-import { type Batch, BatchParams, BatchSchema } from '../schemas/batch.ts';
-import { answer, NoQuery, reference } from '../schemas/component.ts';
+import { type Batch, BatchParams } from '../schemas/batch.ts';
+import { NoQuery, reference } from '../schemas/component.ts';
 import { RetryRequestSchema } from '../schemas/retry-request.ts';
 import type { ApiInstance } from '../typed-instance.ts';
 
@@ -28,15 +27,7 @@ export function retryRoutes(app: ApiInstance, services: ApiServices): void {
           'already_retried',
           'results_not_ready',
           'results_expired',
-          'handler_not_found',
-          'upload_missing',
-          'upload_used',
-          'upload_in_use',
-          'upload_expired',
-          'upload_invalidated',
-          'file_too_large',
-          'storage_full',
-          'too_many_batches',
+          ...NEW_BATCH_ERRORS,
         ],
       },
       schema: {
@@ -47,22 +38,14 @@ export function retryRoutes(app: ApiInstance, services: ApiServices): void {
         params: BatchParams,
         querystring: NoQuery,
         body: reference(RetryRequestSchema),
-        response: {
-          201: answer('The new batch, in `new`', BatchSchema, { Location: 'Where it is.', ...REPLAYED }),
-        },
+        response: newBatchAnswer('The new batch, in `new`'),
       },
     },
     (request, reply): Promise<Batch> => {
       const account = accountOf(request, services);
       const parent = batchId(request.params.batch);
-      return answerOnce(
-        account,
-        [request, reply],
-        (row: BatchRow) => {
-          const body = batchView(row, Date.now() / 1000);
-          return { status: 201, headers: { location: body.links.self }, body };
-        },
-        (keep) => retryBatch({ ...services, ...account }, callerOf(request), parent, request.body, keep),
+      return answerOnce(account, [request, reply], createdBatch, (keep) =>
+        retryBatch({ ...services, ...account }, callerOf(request), parent, request.body, keep),
       );
     },
   );
