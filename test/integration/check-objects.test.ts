@@ -52,6 +52,11 @@ const run = (prefix: string, options = {}) =>
   sheaf.run(heldCsv([...heldIds(prefix, 4), 'bad']), { operation: 'hold', on_invalid: 'skip', ...options });
 const resultsOf = (id: string) => sheaf.keys(`${batchPrefix(id)}results/`);
 async function* nothing() {}
+const audited = async (target: string) =>
+  (
+    await sheaf.sql<{ action: string }[]>`
+      select action from audit_log where target_id = ${target} and actor_kind = 'system'`
+  ).map(({ action }) => action);
 const put = (key: string) => objects.put(key, Buffer.from('x'));
 const expired = async (id: string) => {
   while (!(await sheaf.batch(id)).expired) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -178,6 +183,7 @@ describe('what is gone', () => {
     await objects.remove(gone!);
     expect(await told()).toEqual([['batch_objects_gone', gone, null]]);
     expect(await told({ fix: true })).toEqual([['batch_objects_gone', gone, 'written_again']]);
+    expect(await audited(batch.id)).toEqual(['results_written_again']);
     const again = await sheaf.ended(batch.id);
     expect(await sheaf.lines(again)).toEqual(before);
     expect([again.status, again.counts, again.statuses]).toEqual([
@@ -205,6 +211,7 @@ describe('what is gone', () => {
         remedy: 'expired',
       },
     ]);
+    expect(await audited(batch.id)).toEqual(['batch_expired']);
     await expired(batch.id);
     const now = await sheaf.batch(batch.id);
     expect([now.status, now.counts, now.resultsReady]).toEqual([batch.status, batch.counts, false]);
@@ -253,6 +260,7 @@ describe('what is gone', () => {
     expect(await told()).toEqual([]);
     await objects.remove(key);
     expect(await told({ fix: true })).toEqual([['upload_gone', key, 'emptied']]);
+    expect(await audited(handler)).toEqual(['upload_emptied']);
     expect(await told()).toEqual([]);
     await expect(sheaf.submit(handler, { operation: 'hold' })).rejects.toMatchObject({
       code: 'upload_missing',

@@ -23,6 +23,18 @@ export function postgresAuditLog(sql: Sql): AuditLog {
   return { note: (actor, entry) => faultsTold(() => writeAudit(sql, actor, entry)) };
 }
 
+/** Whoever runs this Sheaf, at the machine itself. */
+export function systemIn(accountId: string | null): AuditActor {
+  return {
+    accountId,
+    ownAccountId: null,
+    user: 'system',
+    principal: { kind: 'system' },
+    ip: null,
+    requestId: null,
+  };
+}
+
 /** Of two states of the same thing the fields that differ, as they were and as they are. */
 export function difference(
   before: Record<string, unknown>,

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { NewUser } from '../../engine/ports/access-stores.ts';
-import type { AuditActor } from '../../engine/ports/audit-log.ts';
 import type { CaretakerStore, PasswordSet } from '../../engine/ports/caretaker-store.ts';
-import { writeAudit } from './audit.ts';
+import { systemIn, writeAudit } from './audit.ts';
 import type { Sql } from './connect.ts';
 import { faultsTold } from './faults.ts';
 import { retireSigningKeys } from './signing-keys.ts';
@@ -81,16 +80,4 @@ async function voidTokens(sql: Sql): Promise<number> {
     }
     return retired.length;
   });
-}
-
-/** Whoever runs this Sheaf, at the machine itself. */
-function systemIn(accountId: string | null): AuditActor {
-  return {
-    accountId,
-    ownAccountId: null,
-    user: 'system',
-    principal: { kind: 'system' },
-    ip: null,
-    requestId: null,
-  };
 }

@@ -8,10 +8,12 @@ import type {
   NamingBatch,
   UntidyBatch,
 } from '../../engine/ports/keeping-store.ts';
-import type { Sql } from './connect.ts';
+import { systemIn, writeAudit } from './audit.ts';
+import type { Sql, Transaction } from './connect.ts';
 import { LATE_WRITE_SECONDS } from './delete-batch.ts';
 import { faultsTold } from './faults.ts';
 import { objectOwners, removing } from './object-owners.ts';
+import { transaction } from './transaction.ts';
 
 const CHUNKS_PER_PAGE = 500;
 
@@ -89,7 +91,7 @@ async function lackingBatch(sql: Sql, batchId: string): Promise<LackingBatch | n
 }
 
 /** The batch as it was seen, and nobody writes its results at this moment. */
-function asSeen(sql: Sql, { batchId, status, resultsAt }: LackingBatch) {
+function asSeen(sql: Transaction, { batchId, status, resultsAt }: LackingBatch) {
   return sql`
     id = ${batchId} and status = ${status} and results_at is not distinct from ${resultsAt}::text::timestamptz
     and expired_at is null and deleted_at is null and delete_requested_at is null
@@ -97,16 +99,30 @@ function asSeen(sql: Sql, { batchId, status, resultsAt }: LackingBatch) {
 }
 
 async function writeAgain(sql: Sql, batch: LackingBatch): Promise<boolean> {
-  const asked = await sql`
-    update batches set stage = 'write_results', attempts = 0, crashes = 0, available_at = clock_timestamp(),
-      results = null, results_at = null, tidied_at = null
-    where ${asSeen(sql, batch)}`;
-  return asked.count > 0;
+  return await transaction(sql, async (tx) => {
+    const asked = await tx`
+      update batches set stage = 'write_results', attempts = 0, crashes = 0, available_at = clock_timestamp(),
+        results = null, results_at = null, tidied_at = null
+      where ${asSeen(tx, batch)}`;
+    return asked.count > 0 && (await noteMended(tx, batch, 'results_written_again'));
+  });
 }
 
 async function expireNow(sql: Sql, batch: LackingBatch): Promise<boolean> {
-  const expired = await sql`update batches set expires_at = clock_timestamp() where ${asSeen(sql, batch)}`;
-  return expired.count > 0;
+  return await transaction(sql, async (tx) => {
+    const expired = await tx`
+      update batches set expires_at = clock_timestamp() where ${asSeen(tx, batch)}`;
+    return expired.count > 0 && (await noteMended(tx, batch, 'batch_expired'));
+  });
+}
+
+async function noteMended(
+  tx: Transaction,
+  { batchId, accountId }: LackingBatch,
+  action: 'results_written_again' | 'batch_expired',
+): Promise<true> {
+  await writeAudit(tx, systemIn(accountId), { action, target: { kind: 'batch', id: batchId } });
+  return true;
 }
 
 /** Only what was seen in the store once can be gone: nothing may ever have been put to a URL. */
@@ -128,9 +144,13 @@ async function isStillHeld(sql: Sql, { id, measuredAt }: HeldUpload): Promise<bo
   return upload !== undefined;
 }
 
-async function noteEmpty(sql: Sql, { id, measuredAt }: HeldUpload): Promise<boolean> {
-  const noted = await sql`
-    update uploads set stored_bytes = 0, measured_at = clock_timestamp()
-    where id = ${id} and removed_at is null and measured_at = ${measuredAt}::text::timestamptz`;
-  return noted.count > 0;
+async function noteEmpty(sql: Sql, { id, accountId, measuredAt }: HeldUpload): Promise<boolean> {
+  return await transaction(sql, async (tx) => {
+    const noted = await tx`
+      update uploads set stored_bytes = 0, measured_at = clock_timestamp()
+      where id = ${id} and removed_at is null and measured_at = ${measuredAt}::text::timestamptz`;
+    if (noted.count === 0) return false;
+    await writeAudit(tx, systemIn(accountId), { action: 'upload_emptied', target: { kind: 'upload', id } });
+    return true;
+  });
 }

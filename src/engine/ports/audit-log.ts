@@ -2,7 +2,7 @@ import type { Actor } from './actor.ts';
 
 /** What somebody did. Entries are written in the transaction of what they tell of, and never change. */
 export interface AuditEntry {
-  /** The permission that it takes, or what happened besides: `sign_in`, `sign_in_failed`, `sign_out`, … */
+  /** The permission that it takes, or what happened besides: `sign_in`, `sign_out`, `batch_expired` (`sheaf check --fix`), … */
   action: string;
   target: { kind: AuditTarget; id: string };
   /** What was, and what is: only the fields that differ. Never a secret. */
