@@ -25,7 +25,9 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // They wait for leases and other processes half of their time. Each file has a database and a bucket of its own.
+          // As above; each file has a database and a bucket of its own.
+          isolate: false,
+          // They wait for leases and other processes half of their time.
           maxWorkers: 3,
         },
       },
