@@ -252,6 +252,18 @@ describe('what cannot be retried', () => {
     running.open();
     await sheaf.ended(id);
   });
+
+  it('is a batch whose file was never read: nobody knows what could be corrected', async () => {
+    const parent = await run(heldCsv(['t4']), { hash: '0'.repeat(64) });
+    expect(parent).toMatchObject({ status: 'hash_mismatch', counts: { total: null } });
+    const handler = await sheaf.upload('_record,id\n1,t4\n');
+    for (const request of [{ handler }, { records: 'unprocessed' }] as const) {
+      await expect(retry(parent, request)).rejects.toMatchObject({
+        code: 'not_retriable',
+        message: expect.stringContaining('was read'),
+      });
+    }
+  });
 });
 
 describe('a batch that is retried', () => {

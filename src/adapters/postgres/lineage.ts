@@ -23,6 +23,8 @@ interface Parent {
   deleting: boolean;
   /** It is wrong as a whole: it has no records that could be read. */
   faulty: boolean;
+  /** How many records it has; `null`: it ended before they were counted. */
+  total: number | null;
   counts: Record<'failed' | 'unprocessed', number>;
   retriesLost: string | null;
 }
@@ -53,7 +55,7 @@ export async function checkRetry(
   const [parent] = await tx<Parent[]>`
     select id, coalesce(root_id, id) as "rootId", status, results_at is not null as known,
       expired_at is not null or expires_at < clock_timestamp() or coalesce(stage = 'remove', false) as expired,
-      status = 'deleting' or delete_requested_at is not null as deleting, file_fault is not null as faulty,
+      status = 'deleting' or delete_requested_at is not null as deleting, file_fault is not null as faulty, total,
       jsonb_build_object('failed', failed, 'unprocessed', unprocessed) as counts, retries_lost as "retriesLost"
     from batches where id = ${of} and ${own} and deleted_at is null`;
   if (parent === undefined) {
@@ -87,7 +89,12 @@ function checkParent({ status, known, deleting, expired, faulty, retriesLost }: 
   }
 }
 
-function checkWanted({ counts }: Parent, records: RetryKind): void {
+function checkWanted({ total, counts }: Parent, records: RetryKind): void {
+  if (total === null) {
+    const message =
+      'the batch ended before its file was read: it has no records to be retried; make a batch of the file';
+    throw new RequestError('not_retriable', message);
+  }
   if (records === 'corrected') return;
   const wanted = records === 'both' ? counts.failed + counts.unprocessed : counts[records];
   if (wanted > 0) return;

@@ -164,7 +164,8 @@ export class Clients {
     // Due is gone, also where nobody has come by to remove the files.
     if (before.expired || isDue(before)) why.push('results_expired');
     if (!before.resultsReady) why.push('results_not_ready');
-    if (!isTerminal(before.status) || parent.deletionAsked || planned === null || parent.verdicts === null) {
+    const isUnread = before.counts.total === null || parent.verdicts === null;
+    if (!isTerminal(before.status) || parent.deletionAsked || planned === null || isUnread) {
       why.push('not_retriable', 'already_retried');
     }
     const others = lineageOf(this.batches, parent);
