@@ -104,7 +104,10 @@ function workersThatGo(options: TestSheafOptions) {
     expect(held?.status).toBe('settled');
     expect(await expectEachOnce(id)).toEqual(Array(CHUNKS).fill(1));
   });
+}
 
+/** In which the queue has no part. */
+function workersThatEndLate() {
   it('one whose time to drain is over hands its work back, which speaks against nobody', async () => {
     await startWorker({ ...NO_TAKEOVER, SHEAF_DRAIN_SECONDS: '1' });
     const { id, lock, holder } = await heldBatch();
@@ -132,6 +135,7 @@ function workersThatGo(options: TestSheafOptions) {
 
 describe('worker processes, with the queue on PostgreSQL', PATIENT, () => {
   workersThatGo({});
+  workersThatEndLate();
 });
 
 const redis = required('TEST_REDIS_URL');

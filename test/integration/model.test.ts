@@ -11,7 +11,7 @@ import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
  * so one that failed is the same again with the seed and the path that fast-check prints: `MODEL_SEED` and `MODEL_PATH`.
  */
 
-const { MODEL_RUNS = '25', MODEL_SEED, MODEL_PATH } = process.env;
+const { MODEL_RUNS = '20', MODEL_SEED, MODEL_PATH } = process.env;
 
 /** A shorter history is looked for only so long. */
 const SHRINKING_MS = 120_000;
