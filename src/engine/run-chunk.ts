@@ -53,7 +53,7 @@ export async function runChunk(
 }
 
 async function pauseFor(session: ChunkSession, claim: ChunkClaim, delaySeconds: number): Promise<Pause> {
-  await session.settleProcessing(claim, async () => ({ entries: [], delaySeconds }));
+  await session.settleProcessing(claim, async () => ({ entries: [], delaySeconds, progressed: false }));
   return { delaySeconds };
 }
 
@@ -100,7 +100,7 @@ async function runInTransaction(
     });
     if (waits.length > 0) {
       paused = { delaySeconds: Math.max(0, Math.min(...waits)) };
-      return { entries: tried, ...paused, allTried: share === 'rest' };
+      return { entries: tried, ...paused, progressed: tried.length > 0, allTried: share === 'rest' };
     }
     return await settled(engine, claim, lease, checked, known);
   });

@@ -51,7 +51,9 @@ export async function runOutside(
   for await (const run of trial.runs()) {
     const delaySeconds = await sendOpen(engine, chunk, input.of(run));
     if (delaySeconds === 0 && performance.now() <= chunk.until) continue;
-    await session.settleProcessing(claim, async () => ({ entries: [], delaySeconds }));
+    await session.settleProcessing(claim, async (_tx, journal) => {
+      return { entries: [], delaySeconds, progressed: isAhead(journal, known) };
+    });
     return { delaySeconds };
   }
   await trial.over();
@@ -103,7 +105,7 @@ async function makeCalls(
 /** Settles the chunk if the journal has the result of every good record; else it waits until one can be sent. */
 async function settleOrPause(
   engine: RunChunk,
-  { session, claim, lease }: Chunk,
+  { session, claim, lease, known: before }: Chunk,
   checked: readonly CheckedRecord[],
   { heldBackSeconds = 0, allTried = false },
 ): Promise<Pause | null> {
@@ -119,7 +121,15 @@ async function settleOrPause(
       return await settled(engine, claim, lease, checked, known);
     }
     paused = { delaySeconds: Math.max(0, heldBackSeconds, Math.min(...waits)) };
-    return { entries: [], ...paused, allTried };
+    return { entries: [], ...paused, progressed: isAhead(journal, before), allTried };
   });
   return paused;
+}
+
+/** Whether records were tried since; not one that was held back, or was not made after all. */
+function isAhead(journal: readonly JournalEntry[], before: ReadonlyMap<number, JournalEntry>): boolean {
+  return journal.some(({ record, state, attempts }) => {
+    const known = before.get(record);
+    return attempts > (known?.attempts ?? 0) || (state === 'final' && known?.state !== 'final');
+  });
 }

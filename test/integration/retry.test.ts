@@ -235,6 +235,28 @@ describe('a retry that failed before it processed anything', () => {
   });
 });
 
+describe('a batch that goes on after a retry of it was made that processed nothing', () => {
+  it('has done its records, also for a retry of that retry', async () => {
+    const ids = ['later1', 'bad', 'later3', 'later4', 'later5', 'later6'];
+    const parent = await run(heldCsv(ids), { execution: 'serial', stop_after: { failures: 1 } });
+    const trial = await retried(parent, { records: 'unprocessed', dry_run: true });
+    expect(trial.counts).toMatchObject({ total: 3, unprocessed: 3 });
+    await changeBatch(sheaf.engine, sheaf.caller, parent.id, { status: 'resume', stop_after: null });
+    const resumed = await sheaf.ended(parent.id);
+    expect(resumed.counts).toMatchObject({ total: 6, succeeded: 5, failed: 1 });
+
+    const again = await retried(trial, { records: 'unprocessed' });
+    expect(again).toMatchObject({ status: 'validation_failed', statusReason: { code: 'file_no_records' } });
+    const handler = await sheaf.upload(`_record,id\n1,${ids[3]}\n2,${ids[4]}\n`);
+    expect((await retried(trial, { handler })).counts).toMatchObject({ total: 2, succeeded: 0, skipped: 2 });
+    expect(await learners('later')).toEqual(['later1', 'later3', 'later4', 'later5', 'later6']);
+
+    await sheaf.sql`update batches set expires_at = now() - interval '1 hour' where id = ${parent.id}`;
+    while (!(await sheaf.batch(parent.id)).expired) await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect(retry(trial, { records: 'unprocessed' })).rejects.toMatchObject({ code: 'already_retried' });
+  });
+});
+
 describe('what cannot be retried', () => {
   it('is told', async () => {
     const parent = await run(heldCsv(['t1']));

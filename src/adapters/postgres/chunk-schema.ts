@@ -51,6 +51,7 @@ export const chunks = pgTable(
     succeeded: integer('succeeded').notNull().default(0),
     failed: integer('failed').notNull().default(0),
     part: text('part'),
+    /** When it settled; of one that has to wait after some of its records were tried: until when. */
     settledAt: moment('settled_at'),
   },
   (table) => [

@@ -161,9 +161,11 @@ async function keep(tx: Transaction, claim: ChunkClaim, tried: readonly JournalE
 async function pause(tx: Transaction, claim: ChunkClaim, paused: ProcessingPause): Promise<void> {
   await writeJournal(tx, claim, paused.entries);
   const { batchId, range, lease } = claim;
-  if (paused.allTried) {
+  if (paused.allTried || paused.progressed) {
+    const until = tx`clock_timestamp() + make_interval(secs => ${paused.delaySeconds})`;
     await tx`
-      update chunks set probes = null
+      update chunks set
+        probes = ${paused.allTried ? null : tx`probes`}, settled_at = ${paused.progressed ? until : tx`settled_at`}
       where batch_id = ${batchId} and number = ${range.number} and lease = ${lease}`;
   }
   if (!(await giveBackIn(tx, leaseOf(claim), { delaySeconds: paused.delaySeconds, free: true })))

@@ -139,31 +139,32 @@ export function unread(sql: Sql | Transaction) {
 
 /**
  * A batch of a lineage, which is still in its terminal status, loses its results: what it has done is not known any more
- * to whoever would retry an earlier one, or resume one that was made before it ended.
+ * to whoever would retry, or resume, one that was made before it ended.
  */
 export async function loseRetry(tx: Transaction, batchId: string): Promise<void> {
   await tx`
     select from batches
     where id in (
-      select b.id from batches lost join batches b on b.id = lost.root_id or b.root_id = lost.root_id
+      select b.id from batches lost join batches b on b.id = lost.root_id or b.root_id = coalesce(lost.root_id, lost.id)
       where lost.id = ${batchId} and b.created_at < lost.ended_at) order by id desc for update`;
   await tx`
     update batches set retries_lost = lost.id from batches lost
-    where lost.id = ${batchId} and lost.root_id is not null and lost.statuses @> '[{"status": "processing"}]'
+    where lost.id = ${batchId} and lost.statuses @> '[{"status": "processing"}]'
       and (lost.results_at is null or lost.succeeded + lost.failed > 0)
-      and (batches.id = lost.root_id or batches.root_id = lost.root_id) and batches.id <> lost.id
-      and (batches.created_at < lost.created_at
-        or (batches.created_at < lost.ended_at and batches.status = 'failed'))
-      and batches.deleted_at is null`;
+      and (batches.id = lost.root_id or batches.root_id = coalesce(lost.root_id, lost.id)) and batches.id <> lost.id
+      and batches.created_at < lost.ended_at and batches.deleted_at is null`;
 }
 
-/** What a retry reads. @throws {PermanentFault} input_gone */
+/**
+ * What a retry reads: its parent, and whatever has ended since that was made and has processed records, also an older
+ * batch that was resumed. @throws {PermanentFault} input_gone
+ */
 export async function retrySources(sql: Sql, { batchId, retry }: BatchClaim): Promise<RetrySources> {
   const rows = await sql<(SourceBatch & { lost: string | null; gone: boolean })[]>`
     select b.id as "batchId", c.root_id as "rootId", b.input_key as "inputKey", b.read, b.total, b.retries_lost as lost,
       b.status = 'deleting' or b.expired_at is not null or coalesce(b.stage = 'remove', false) as gone
     from batches c join batches p on p.id = c.retry_of join batches b on b.deleted_at is null and (b.id = p.id or (
-      b.root_id = c.root_id and b.id <> c.id and b.created_at > p.created_at and b.ended_at is not null
+      (b.root_id = c.root_id or b.id = c.root_id) and b.id <> c.id and b.ended_at > p.created_at
       and b.statuses @> '[{"status": "processing"}]'))
     where c.id = ${batchId} order by b.id`;
   const parent = rows.find((row) => row.batchId === retry?.of);

@@ -142,9 +142,10 @@ function toLines(stored: StoredChunk): ChunkLines {
 }
 
 /**
- * Batches that nobody has done anything for since `seconds`: no lease is held, no chunk has settled, no status was
- * entered. Most often no worker knows their operation in the version that they pin. Those whose account has work under
- * way only wait for their turn.
+ * Batches that nobody has done anything for since `seconds`: no lease is held, no chunk has settled, no record was tried
+ * and no status was entered, and no wait is over that was asked for with a try (a rate of a thousand a day; a try after
+ * a day). Most often no worker knows their operation in the version that they pin. Those whose account has work under way
+ * only wait for their turn.
  */
 export async function stalledBatches(
   sql: Sql | Transaction,
@@ -163,9 +164,9 @@ export async function stalledBatches(
       and not exists (
         select from batches o where o.account_id = batches.account_id
           and (o.priority > batches.priority or (o.priority = batches.priority and o.id <= batches.id))
-          and (o.lease is not null or o.updated_at > clock_timestamp() - make_interval(secs => ${seconds})))
-      and not exists (
-        select from chunks c
-        where c.batch_id = batches.id and c.settled_at > clock_timestamp() - make_interval(secs => ${seconds}))
+          and (o.lease is not null or o.updated_at > clock_timestamp() - make_interval(secs => ${seconds})
+            or (o.ended_at is null and exists (
+              select from chunks c
+              where c.batch_id = o.id and c.settled_at > clock_timestamp() - make_interval(secs => ${seconds})))))
     order by updated_at limit ${MOST_BATCHES}`;
 }

@@ -38,6 +38,6 @@ export interface SourceBatch {
 /** What a retry is made of. */
 export interface RetrySources {
   parent: SourceBatch;
-  /** The batches of the lineage that came after the parent, have processed records and have ended. */
+  /** The batches of the lineage that have ended since the parent was made, and have processed records. */
   later: readonly SourceBatch[];
 }

@@ -42,6 +42,8 @@ export interface JournalEntry {
 export interface ProcessingPause {
   entries: readonly JournalEntry[];
   delaySeconds: number;
+  /** Some records were tried since the chunk was claimed: the batch is not stalled before this wait is over. */
+  progressed: boolean;
   /** All runs of a suspect chunk were tried: what still waits is tried as at first, whichever run it was of. */
   allTried?: boolean;
 }

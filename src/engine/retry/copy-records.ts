@@ -51,6 +51,8 @@ export async function copyRecords(engine: CopyUpload, claim: BatchClaim, lease: 
     for await (const chunk of readSources(reading, parent, wanted)) {
       await target.write(input.take(chunk, placesOf(chunk, statuses, states), states));
       lease.progress(input.bytes);
+      // Long stretches may have none of the records.
+      lease.alive();
     }
     await target.finish();
   } catch (error) {

@@ -52,6 +52,7 @@ export interface CorrectedRow {
 export interface RetryPlan {
   records: 'failed' | 'unprocessed' | 'both' | 'corrected';
   on_invalid?: 'skip' | 'reject';
+  dry_run?: true;
   /** Of the file, where it is a corrected one. */
   format: PlannedFile['format'];
   rows: CorrectedRow[];
@@ -137,6 +138,7 @@ const retryPlan: fc.Arbitrary<RetryPlan> = fc.record(
   {
     records: fc.constantFrom('failed', 'unprocessed', 'both', 'both', 'corrected'),
     on_invalid: fc.constantFrom('skip', 'skip', 'reject'),
+    dry_run: fc.constant(true),
     format: fc.constantFrom('csv', 'ndjson'),
     rows: fc.array(
       record<CorrectedRow>({

@@ -19,6 +19,11 @@ import { lineageOf, stopAfterOf, type TrackedBatch, trackedBatch } from './track
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>;
 
 /** An upload is taken by one batch at a time, and used up by one. */
+interface Refusals {
+  must: string[];
+  may: string[];
+}
+
 const ABOUT_UPLOADS = [
   'upload_used',
   'upload_in_use',
@@ -136,31 +141,33 @@ export class Clients {
     if (before?.resultsReady && parent.seen.outcomes === null && parent.plan.file.records.length > 0) return;
     const planned = before === null ? null : plannedRetry(this.batches, parent, plan);
     const refused = await this.#whyNotRetried(parent, before, planned);
-    const { records, on_invalid } = plan;
+    const { records, on_invalid, dry_run } = plan;
     const isCorrected = records === 'corrected';
     const handler = isCorrected && planned !== null ? await this.#sheaf.upload(bodyOf(planned.file)) : null;
     const request = {
       ...(handler === null ? !isCorrected && { records } : { handler }),
       ...(on_invalid !== undefined && { on_invalid }),
+      ...(dry_run !== undefined && { dry_run }),
     };
     try {
       const row = await retryBatch(this.#api, this.#rights.caller, parent.id, request);
-      expect(refused, `a retry was made of a batch in ${before?.status}`).toEqual([]);
-      this.batches.push(trackedRetry(row, handler, parent, planned!, on_invalid));
+      expect(refused.must, `a retry was made of a batch in ${before?.status}`).toEqual([]);
+      this.batches.push(trackedRetry(row, handler, parent, planned!, plan));
     } catch (error) {
-      expect(refused, `of a batch in ${before?.status}`).toContain(codeOf(error));
+      expect([...refused.must, ...refused.may], `of a batch in ${before?.status}`).toContain(codeOf(error));
     }
   }
 
-  /** What a retry may be refused with; nothing, if it has to be made. */
+  /** What a retry has to be refused with, if it has to be, and what it may be refused with besides. */
   async #whyNotRetried(
     parent: TrackedBatch,
     before: BatchRow | null,
     planned: PlannedRetry | null,
-  ): Promise<string[]> {
-    if (before === null) return ['batch_not_found'];
-    if (!this.#rights.given) return ['forbidden'];
+  ): Promise<Refusals> {
+    if (before === null) return { must: ['batch_not_found'], may: [] };
+    if (!this.#rights.given) return { must: ['forbidden'], may: [] };
     const why: string[] = [];
+    const may: string[] = [];
     // Due is gone, also where nobody has come by to remove the files.
     if (before.expired || isDue(before)) why.push('results_expired');
     if (!before.resultsReady) why.push('results_not_ready');
@@ -172,11 +179,12 @@ export class Clients {
     for (const other of others) {
       const row = await this.find(other);
       const lost = row === null || row.expired || row.status === 'deleting';
-      if (other !== parent && (lost ? other.seen.statuses.includes('processing') : isLive(row))) {
-        why.push('already_retried');
-      }
+      if (other === parent || !(lost ? other.seen.statuses.includes('processing') : isLive(row))) continue;
+      // Those that failed and those that were not processed are retried side by side, by whoever has which in hand.
+      const isApart = planned !== null && !planned.sources.some((source) => other.sources.includes(source));
+      (lost || isApart ? may : why).push('already_retried');
     }
-    return why;
+    return { must: why, may };
   }
 
   /** Whether a retry is about to read what the batch has. */

@@ -1,6 +1,6 @@
 import { isTerminal } from '../../../src/core/batch.ts';
 import type { BatchRow } from '../../../src/engine/ports/request-stores.ts';
-import type { BatchPlan, CorrectedRow, RetryPlan } from './actions.ts';
+import type { CorrectedRow, RetryPlan } from './actions.ts';
 import type { PlannedFile, PlannedRecord, Verdict } from './file.ts';
 import { lineageOf, type Source, type TrackedBatch, trackedBatch } from './tracked-batch.ts';
 
@@ -90,11 +90,16 @@ export function trackedRetry(
   uploadId: string | null,
   parent: TrackedBatch,
   { file, sources, verdicts }: PlannedRetry,
-  onInvalid: BatchPlan['on_invalid'],
+  { on_invalid: onInvalid, dry_run }: RetryPlan,
 ): TrackedBatch {
   const plan = {
     ...parent.plan,
-    ...{ file, hash: 'none' as const, dry_run: false, on_invalid: onInvalid ?? parent.plan.on_invalid },
+    ...{
+      file,
+      hash: 'none' as const,
+      dry_run: dry_run === true,
+      on_invalid: onInvalid ?? parent.plan.on_invalid,
+    },
   };
   const batch = trackedBatch(row.id, uploadId, plan);
   const known = batch.verdicts?.map((verdict, at) => verdicts.get(at) ?? verdict) ?? null;
