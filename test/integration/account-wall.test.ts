@@ -8,6 +8,7 @@ import { type OpenDatabase, openDatabase } from '../../src/adapters/postgres/dat
 import { migrateDatabase } from '../../src/adapters/postgres/migrate.ts';
 import { transaction } from '../../src/adapters/postgres/transaction.ts';
 import { addAccount, addBatch } from '../support/rows.ts';
+import { serverThatLeaves } from '../support/server-that-leaves.ts';
 import { createTestDatabase, openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
 /** What statements of one account see of another's though they name no account: as if ours had forgotten theirs. */
@@ -179,5 +180,25 @@ describe('a user of the database who is no superuser', () => {
     expect(seen).toHaveLength(1);
     await user.admin.unsafe(`drop owned by ${reader}; drop role ${reader}`);
     await user.close();
+  });
+});
+
+describe('a server that goes away when it has begun a transaction', () => {
+  it('fails the transaction, and ends no process', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => void uncaught.push(error);
+    process.on('uncaughtException', note);
+    const begun = Buffer.from('BEGIN\0');
+    const url = await serverThatLeaves(sheaf.locations.databaseUrl, begun);
+    const cut = await openAccountWall(url, { db: plain.database.db, sql: plain.sql }, { max: 1 });
+    try {
+      const lost = transaction(cut.of(ours).sql, (tx) => tx`select 1`);
+      await expect(lost).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(uncaught).toEqual([]);
+    } finally {
+      process.off('uncaughtException', note);
+      await cut.close();
+    }
   });
 });

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import postgres from 'postgres';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
+import { serverThatLeaves } from '../support/server-that-leaves.ts';
 
 const opened: Sql[] = [];
 const open = (url = inject('postgresUrl')) => {
@@ -63,34 +62,14 @@ describe('arrays that are bound and read', () => {
 
 describe('a server that goes away as soon as it has taken a connection', () => {
   it('ends no process', async () => {
-    const { hostname, port } = new URL(inject('postgresUrl'));
     const unhandled: unknown[] = [];
     const note = (error: unknown) => void unhandled.push(error);
     process.on('unhandledRejection', note);
-    const server = createServer((client) => {
-      const upstream = dial(Number(port), hostname);
-      client.pipe(upstream);
-      upstream.on('data', (data) => {
-        client.write(data);
-        // It is ready: the connection is made.
-        if (data.includes(Buffer.from([0x5a, 0, 0, 0, 5, 0x49]))) {
-          server.close();
-          client.destroy();
-        }
-      });
-      for (const [one, two] of [
-        [client, upstream],
-        [upstream, client],
-      ] as const) {
-        one.on('error', () => undefined);
-        one.on('close', () => two.destroy());
-      }
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = new URL(inject('postgresUrl'));
-    url.port = String((server.address() as AddressInfo).port);
+    // It is ready: the connection is made.
+    const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+    const url = await serverThatLeaves(inject('postgresUrl'), ready);
     try {
-      await expect(open(url.href)`select 1`).rejects.toThrow();
+      await expect(open(url)`select 1`).rejects.toThrow();
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(unhandled).toEqual([]);
     } finally {

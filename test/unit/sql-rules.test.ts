@@ -25,3 +25,11 @@ it('such a subquery is known when it is seen', () => {
   );
   expect('with t as materialized (select id from t limit 3 for update)').not.toMatch(LOCKS_SOME_ANEW);
 });
+
+it('every transaction is begun where it ends with its connection', () => {
+  // transaction.ts says what becomes of others.
+  const begins = readdirSync(ADAPTER).filter((name) =>
+    /\.(?:begin|savepoint|reserve)\(/.test(readFileSync(join(ADAPTER, name), 'utf8')),
+  );
+  expect(begins).toEqual(['transaction.ts']);
+});

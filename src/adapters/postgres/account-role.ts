@@ -1,4 +1,5 @@
 import type { Sql, Transaction } from './connect.ts';
+import { transaction } from './transaction.ts';
 
 /**
  * The role that statements of requests run as. Row-level security shows it the rows of one account, and lets it write
@@ -49,7 +50,7 @@ export async function whatHoldsBack(sql: Sql): Promise<string | null> {
   if (role === undefined)
     return `there is no role ${ACCOUNT_ROLE}, and the user of the database may not make one`;
   try {
-    return await sql.begin(async (tx) => {
+    return await transaction(sql, async (tx) => {
       await tx.unsafe(`set local role ${ACCOUNT_ROLE}`);
       const tables = await tx<{ name: string; ready: boolean }[]>`
         select c.relname as name, row_security_active(c.oid) and has_table_privilege(c.oid, 'select')

@@ -1,6 +1,7 @@
 import { ACCOUNT_ROLE, whatHoldsBack } from './account-role.ts';
 import { type ConnectOptions, connect, type Sql, type Transaction } from './connect.ts';
 import type { Database } from './database.ts';
+import { transaction } from './transaction.ts';
 
 /** What the stores of one account work with. */
 export interface AccountConnections {
@@ -40,7 +41,7 @@ export async function openAccountWall(
 
 function withTransactionsOf(accountId: string, plain: Sql, pool: Sql): Sql {
   const begin = (work: (tx: Transaction) => Promise<unknown>) =>
-    pool.begin(async (tx) => {
+    transaction(pool, async (tx) => {
       await tx`select set_config('sheaf.account', ${accountId}, true)`;
       return await work(tx);
     });
