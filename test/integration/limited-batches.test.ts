@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { defineOperation } from '../../src/core/operation.ts';
+import { defineOperation, type Operation } from '../../src/core/operation.ts';
 import { succeeded, tryAgain } from '../../src/core/result.ts';
+import { changeBatch } from '../../src/engine/change-batch.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
 /** Limits as batches meet them, with workers on two sets of services: they wait, and no record fails for it. */
@@ -65,16 +66,29 @@ const alone = defineOperation({
 });
 
 /** So few that a batch of more would have to wait for an hour. */
+const FEW: Pick<Operation, 'limits'> = { limits: { rate: { records: 4, seconds: 3600, per: 'account' } } };
+const all = async (records: readonly unknown[]) => records.map(() => succeeded({}));
+
 const scarce = defineOperation({
   ...described,
   name: 'scarce',
-  limits: { rate: { records: 4, seconds: 3600, per: 'account' } },
-  run: async (records) => records.map(() => succeeded({})),
+  ...FEW,
+  run: all,
+});
+
+const rare = defineOperation({ ...described, ...FEW, name: 'rare', run: all });
+const rareOutside = defineOperation({
+  ...described,
+  ...FEW,
+  name: 'rare_outside',
+  effects: 'outside',
+  run: all,
 });
 
 let sheaf: TestSheaf;
 beforeAll(async () => {
-  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '6' }, { operations: [rated, outside, alone, scarce] });
+  const operations = [rated, outside, alone, scarce, rare, rareOutside];
+  sheaf = await openTestSheaf({ SHEAF_CHUNK_RECORDS: '6' }, { operations });
   await sheaf.startWorkers();
   await sheaf.startWorkersApart();
 });
@@ -136,4 +150,34 @@ describe('a batch', () => {
     expect(most).toBe(1);
     expect(done).toHaveLength(4);
   });
+
+  it.each(['rare', 'rare_outside'])(
+    'of %s is not stalled while it waits as it was told to, nor what waits behind it',
+    async (operation) => {
+      const submitted = async () =>
+        await sheaf.submit(await sheaf.upload(`value\n${values(6).join('\n')}\n`), { operation });
+      const first = await submitted();
+      while ((await sheaf.batch(first)).counts.succeeded < 4) await sleep(20);
+      const second = await submitted();
+      while ((await sheaf.batch(second)).status !== 'processing') await sleep(20);
+      const { sql } = sheaf;
+      const stalled = async () => {
+        // Whoever looks whether there is room for the second holds its chunk for a moment.
+        for (;;) {
+          const [row] = await sql`select count(*)::int as running from chunks where status = 'running'`;
+          if (row?.running === 0) break;
+          await sleep(20);
+        }
+        return (await sheaf.services.work.stalled(600)).map(({ batchId }) => batchId).sort();
+      };
+      await sql`update batches set updated_at = now() - interval '1 day'`;
+      expect(await stalled()).toEqual([]);
+      // The wait was over, and nobody has come by since.
+      await sql`update chunks set settled_at = settled_at - interval '2 hours' where batch_id = ${first}`;
+      expect(await stalled()).toEqual([first, second]);
+      for (const id of [first, second])
+        await changeBatch(sheaf.engine, sheaf.caller, id, { status: 'cancel' });
+      await Promise.all([first, second].map((id) => sheaf.ended(id)));
+    },
+  );
 });
