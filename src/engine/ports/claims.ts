@@ -51,7 +51,7 @@ export interface BatchClaim {
   uploadId: string;
   uploadKey: string;
   upload: ObjectHead;
-  /** Of which batch it takes up records again, and which; `null`: it copies its upload. */
+  /** Of which batch it takes up records again, and which; `null`, or `corrected`: it copies its upload. */
   retry: { of: string; records: RetryKind } | null;
 }
 

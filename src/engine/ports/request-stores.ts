@@ -104,7 +104,7 @@ export interface NewBatch extends BatchOptions {
   statedHash?: string;
   uploadKey: string;
   upload: ObjectHead;
-  /** It takes up records of this batch again, and copies no upload. */
+  /** Whose records it takes up again, and which. With `corrected` it copies its upload; else the records of that batch. */
   retry?: { of: string; records: RetryKind };
 }
 
