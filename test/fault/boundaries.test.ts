@@ -16,7 +16,7 @@ import { openTestSheaf } from '../support/sheaf.ts';
  * A crash at every boundary: before each message that a process sends to PostgreSQL, to the object store, to the queue or to
  * whom an operation calls, and after it was carried out, when the answer is still to come. Whichever it is, another process
  * finishes with the same counts and the same results, but for the attempts. `BOUNDARIES` says how many of them are
- * tried in each scenario, spread evenly over its run: 4, or `all`.
+ * tried in each scenario, spread evenly over its run: 2, or another number, or `all`.
  */
 
 const { BOUNDARIES = '2', TEST_SEED = String(randomInt(2 ** 31)) } = process.env;
@@ -92,7 +92,7 @@ describe(`a crash at every boundary (TEST_SEED=${TEST_SEED})`, () => {
       }
       process.stdout.write(`${scenario.name}: ${struck} crashes at ${2 * sent.length} boundaries\n`);
       // A run may take a message less than the first one did, and so end before the last boundary.
-      expect(struck).toBeGreaterThanOrEqual(0.9 * boundaries.length - 1);
+      expect(struck).toBeGreaterThanOrEqual(Math.max(1, 0.9 * boundaries.length - 1));
     },
     2_000 * MS_PER_RUN,
   );
