@@ -49,7 +49,7 @@ export const REQUEST_ERRORS = {
   upload_in_use: { kind: 'conflict', title: 'Another batch is about to copy this upload' },
   duplicate_file: { kind: 'conflict', title: 'An earlier batch was made of the same file' },
   not_cancellable: { kind: 'conflict', title: 'The batch can no longer be cancelled' },
-  not_retriable: { kind: 'conflict', title: 'There is nothing in the batch to be retried' },
+  not_retriable: { kind: 'conflict', title: 'The batch cannot be retried' },
   already_retried: { kind: 'conflict', title: 'Another batch retries these records' },
   not_resumable: { kind: 'conflict', title: 'The batch cannot be resumed' },
   name_taken: { kind: 'conflict', title: 'The name is taken' },
