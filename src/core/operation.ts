@@ -21,7 +21,7 @@ export interface OperationContext<Settings> {
   /** `null`: a single call, outside of any batch. */
   batchId: string | null;
   settings: Settings;
-  /** The same key for the same record on every attempt (UUIDv5, RFC 9562). */
+  /** The same key for the same record on every attempt, and in retries until an answer was definite (UUIDv5, RFC 9562). */
   idempotencyKey(record: number): string;
   /** Fires when the chunk is not this worker's any more, or the call takes too long; what is not settled then will not count. */
   signal: AbortSignal;

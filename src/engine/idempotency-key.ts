@@ -2,7 +2,7 @@ import { v5 as uuidv5 } from 'uuid';
 import { type Source, unpackSources } from '../core/sources.ts';
 import type { ChunkClaim } from './ports/claims.ts';
 
-/** The key under which a record has its effects outside (RFC 9562): the same on every attempt, and in every retry. */
+/** The key of a record for its effects outside (RFC 9562): the same on every attempt, and in retries of one generation. */
 export function idempotencyKeyOf({ batch, record, generation }: Source): string {
   return uuidv5(generation === 0 ? String(record) : `${record} ${generation}`, batch);
 }
