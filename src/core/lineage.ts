@@ -8,6 +8,11 @@ export type RetryRecords = (typeof RETRY_RECORDS)[number];
 export const RETRY_KINDS = [...RETRY_RECORDS, 'corrected'] as const;
 export type RetryKind = (typeof RETRY_KINDS)[number];
 
+/** Whether a batch reads an upload: one that is no retry (`null`), or one of a corrected file. Others read the input of a batch. */
+export function readsUpload(records: RetryKind | null): records is 'corrected' | null {
+  return records === null || records === 'corrected';
+}
+
 /** A batch among those that have come of the same first one. */
 export interface LineageBatch {
   id: string;
@@ -34,7 +39,7 @@ export function holderOf(
   return lineage.find((other) => isLive(other) && !areApart(wanted, branchOf(byId, other)));
 }
 
-export function isLive({ status, known }: Pick<LineageBatch, 'status' | 'known'>): boolean {
+function isLive({ status, known }: Pick<LineageBatch, 'status' | 'known'>): boolean {
   return status !== 'deleting' && !(isTerminal(status) && known);
 }
 

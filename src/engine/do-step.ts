@@ -1,3 +1,4 @@
+import { readsUpload } from '../core/lineage.ts';
 import { type ConvertInput, convertInput } from './convert-input.ts';
 import { type CopyUpload, copyUpload } from './copy-upload.ts';
 import type { HeldLease } from './lease-keeper.ts';
@@ -26,6 +27,6 @@ const STEPS = {
 
 /** Of its own upload, or of the batch that it retries. */
 async function copyInput(engine: DoStep, claim: BatchClaim, lease: HeldLease): Promise<void> {
-  const ofUpload = claim.retry === null || claim.retry.records === 'corrected';
-  await (ofUpload ? copyUpload : copyRecords)(engine, claim, lease);
+  const copy = readsUpload(claim.retry?.records ?? null) ? copyUpload : copyRecords;
+  await copy(engine, claim, lease);
 }

@@ -1,6 +1,7 @@
 import type { AccountLimits } from '../../core/account-limits.ts';
 import { copyStage } from '../../core/batch.ts';
 import { RequestError } from '../../core/errors.ts';
+import { readsUpload } from '../../core/lineage.ts';
 import { type CreatedBatch, newBatchRow } from '../../engine/new-batch-row.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
 import type { BatchRow, KeepAnswer, NewBatch } from '../../engine/ports/request-stores.ts';
@@ -28,7 +29,7 @@ export async function createBatch(
   return await transaction(sql, (tx) =>
     underKey(tx, actor, keep, async () => {
       const place = asked.retry === undefined ? undefined : await checkRetry(tx, own, asked.retry);
-      const isCopy = place !== undefined && asked.retry?.records !== 'corrected';
+      const isCopy = place !== undefined && !readsUpload(asked.retry?.records ?? null);
       const batch = isCopy ? { ...asked, upload: { ...asked.upload, bytes: place.bytes } } : asked;
       const account = await lockAccount(tx, actor, defaults);
       await checkOpenBatches(tx, account);

@@ -1,7 +1,8 @@
+import type postgres from 'postgres';
 import { PermanentFault } from '../../core/errors.ts';
 import type { BatchClaim } from '../../engine/ports/claims.ts';
 import type { Sql, Transaction } from './connect.ts';
-import { BEFORE_THE_COPY } from './upload-lock.ts';
+import { BEFORE_THE_COPY, ofUpload } from './upload-lock.ts';
 
 interface SameFile {
   batchId: string;
@@ -13,20 +14,13 @@ interface SameFile {
 
 /**
  * The first other batch of the operation that has copied the same file, or that is about to, as far as its client stated
- * the hash. Dry runs do not count, nor batches that never had their copy, nor the records that a retry takes up again.
+ * the hash.
  */
-export async function duplicateOf(
-  sql: Sql | Transaction,
-  { batchId, accountId, operation, hash }: SameFile,
-): Promise<string | null> {
-  const [found] = await sql<{ id: string }[]>`
-    select id from batches
-    where account_id = ${accountId} and operation = ${operation} and id <> ${batchId} and not dry_run
-      and deleted_at is null and status not in ('deleting', 'hash_mismatch')
-      and (retry_records is null or retry_records = 'corrected')
-      and (hash = ${hash} or (stated_hash = ${hash} and hash is null and status in ${sql(BEFORE_THE_COPY)}))
-    order by created_at, id limit 1`;
-  return found?.id ?? null;
+export async function duplicateOf(sql: Sql | Transaction, file: SameFile): Promise<string | null> {
+  const { hash } = file;
+  const isSame = sql`(hash = ${hash}
+    or (stated_hash = ${hash} and hash is null and status in ${sql(BEFORE_THE_COPY)}))`;
+  return await firstBatchOf(sql, file, isSame);
 }
 
 /**
@@ -36,16 +30,23 @@ export async function duplicateOf(
  * @throws {PermanentFault} duplicate_file
  */
 export async function copiedBefore(tx: Transaction, claim: BatchClaim, hash: string): Promise<string | null> {
-  const { batchId, accountId, operation, onDuplicateFile } = claim;
-  if (onDuplicateFile === 'allow') return null;
-  await tx`select from accounts where id = ${accountId} for no key update`;
-  const [found] = await tx<{ id: string }[]>`
+  if (claim.onDuplicateFile === 'allow') return null;
+  await tx`select from accounts where id = ${claim.accountId} for no key update`;
+  const found = await firstBatchOf(tx, { ...claim, hash }, tx`hash = ${hash}`);
+  if (found === null || claim.onDuplicateFile === 'warn') return found;
+  throw new PermanentFault('duplicate_file', `batch ${found} was made of the same file`);
+}
+
+/** Dry runs do not count, nor batches that never had their copy, nor the records that a retry takes up again. */
+async function firstBatchOf(
+  sql: Sql | Transaction,
+  { batchId, accountId, operation }: SameFile,
+  isSame: postgres.PendingQuery<postgres.Row[]>,
+): Promise<string | null> {
+  const [found] = await sql<{ id: string }[]>`
     select id from batches
     where account_id = ${accountId} and operation = ${operation} and id <> ${batchId} and not dry_run
-      and hash = ${hash} and deleted_at is null and status not in ('deleting', 'hash_mismatch')
-      and (retry_records is null or retry_records = 'corrected')
+      and deleted_at is null and status not in ('deleting', 'hash_mismatch') and ${ofUpload(sql)} and ${isSame}
     order by created_at, id limit 1`;
-  if (found === undefined) return null;
-  if (onDuplicateFile === 'warn') return found.id;
-  throw new PermanentFault('duplicate_file', `batch ${found.id} was made of the same file`);
+  return found?.id ?? null;
 }

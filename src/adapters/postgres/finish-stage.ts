@@ -1,6 +1,7 @@
 import type { BatchEvent, StatusReason } from '../../core/batch.ts';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { LeaseLost } from '../../core/errors.ts';
+import { readsUpload } from '../../core/lineage.ts';
 import type { ConvertedInput, CopiedInput, CutInput } from '../../engine/ports/batch-input.ts';
 import type { WrittenResults } from '../../engine/ports/batch-results.ts';
 import type { BatchClaim } from '../../engine/ports/claims.ts';
@@ -46,7 +47,7 @@ export async function finishCopy(sql: Sql, claim: BatchClaim, input: CopiedInput
     const earlier = await copiedBefore(tx, claim, input.hash);
     if (earlier !== null) await tx`update batches set duplicate_of = ${earlier} where id = ${claim.batchId}`;
     // A dry run leaves the upload for the batch that it was a trial of, and most retries read none.
-    if (!claim.dryRun && (claim.retry === null || claim.retry.records === 'corrected')) {
+    if (!claim.dryRun && readsUpload(claim.retry?.records ?? null)) {
       await tx`update uploads set used_by = ${claim.batchId} where id = ${claim.uploadId} and used_by is null`;
     }
     await insertChunks(tx, claim, input);

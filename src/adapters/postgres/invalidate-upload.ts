@@ -5,7 +5,7 @@ import { writeAudit } from './audit.ts';
 import type { Sql } from './connect.ts';
 import { ownedBy } from './owned-by.ts';
 import { transaction } from './transaction.ts';
-import { BEFORE_THE_COPY } from './upload-lock.ts';
+import { BEFORE_THE_COPY, ofUpload } from './upload-lock.ts';
 
 /**
  * Takes an upload back. Its row is locked while it is decided, as where a batch is made of it (upload-lock.ts): of the
@@ -21,7 +21,7 @@ export async function invalidateUpload(sql: Sql, actor: Actor, id: string): Prom
     if (upload === undefined) throw new RequestError('handler_not_found', `there is no upload ${id}`);
     const [batch] = await tx<{ id: string }[]>`
       select id from batches where upload_id = ${id} and ${own} and status in ${tx(BEFORE_THE_COPY)}
-        and (retry_records is null or retry_records = 'corrected')`;
+        and ${ofUpload(tx)}`;
     if (batch !== undefined) {
       throw new RequestError('upload_in_use', `batch ${batch.id} has not copied this upload yet`);
     }

@@ -9,7 +9,7 @@ import {
   type StatusReason,
 } from '../../core/batch.ts';
 import { isFinal, RequestError } from '../../core/errors.ts';
-import type { RetryKind } from '../../core/lineage.ts';
+import { type RetryKind, readsUpload } from '../../core/lineage.ts';
 import type { Operation } from '../../core/operation.ts';
 import { describeLimit, isLimitReached, type StopAfter } from '../../core/stop-after.ts';
 import type { Actor } from '../../engine/ports/actor.ts';
@@ -74,8 +74,9 @@ export async function resumeBatch(
   // It has ended, so it is none of those that are under way.
   await checkOpenBatches(tx, await lockAccount(tx, resumption.actor, resumption.defaults));
   const event = RESUMING[from];
-  const ofUpload = batch.retryRecords === null || batch.retryRecords === 'corrected';
-  if (event === 'copy_resumed' && ofUpload) await checkUploadFree(tx, own, batch.uploadId, batch.id);
+  if (event === 'copy_resumed' && readsUpload(batch.retryRecords)) {
+    await checkUploadFree(tx, own, batch.uploadId, batch.id);
+  }
   const stage = stageAfter(event, batch);
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0, crashes = 0,

@@ -1,9 +1,14 @@
 import { RequestError } from '../../core/errors.ts';
-import type { Transaction } from './connect.ts';
+import type { Sql, Transaction } from './connect.ts';
 import type { Owned } from './owned-by.ts';
 
 /** Statuses in which a batch still reads its upload. */
 export const BEFORE_THE_COPY = ['new', 'copying'];
+
+/** The condition that a batch reads an upload: `readsUpload` (core/lineage.ts) in SQL. */
+export function ofUpload(sql: Sql | Transaction) {
+  return sql`(retry_records is null or retry_records = 'corrected')`;
+}
 
 interface LockedUpload {
   usedBy: string | null;
@@ -37,7 +42,7 @@ export async function checkUploadFree(
   const [other] = await tx<{ id: string }[]>`
     select id from batches
     where upload_id = ${uploadId} and ${own} and status in ${tx(BEFORE_THE_COPY)} and id <> ${batchId}
-      and (retry_records is null or retry_records = 'corrected')`;
+      and ${ofUpload(tx)}`;
   if (other !== undefined) {
     throw new RequestError('upload_in_use', `batch ${other.id} is about to copy this upload`);
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ChunkRange } from '../../core/chunk.ts';
 import { type FileFault, PermanentFault } from '../../core/errors.ts';
-import type { RetryRecords } from '../../core/lineage.ts';
+import { type RetryRecords, readsUpload } from '../../core/lineage.ts';
 import { packSources, type RefusedPlace, type Source } from '../../core/sources.ts';
 import { ChunkCutter } from '../../formats/chunk-cutter.ts';
 import { LF } from '../../formats/line-ends.ts';
@@ -31,7 +31,8 @@ const NO_BYTES = Buffer.alloc(0);
  * lineage. Running twice is harmless, as with an upload.
  */
 export async function copyRecords(engine: CopyUpload, claim: BatchClaim, lease: HeldLease): Promise<void> {
-  if (claim.retry === null || claim.retry.records === 'corrected') {
+  const wanted = claim.retry?.records ?? null;
+  if (readsUpload(wanted)) {
     throw new Error(`batch ${claim.batchId} takes no records of another one`);
   }
   const operation = operationOf(engine.operations, claim);
@@ -46,9 +47,9 @@ export async function copyRecords(engine: CopyUpload, claim: BatchClaim, lease: 
   const target = new StreamedObject(objects, key, { signal: lease.signal });
   const input = new RetryInput(new ChunkCutter(limits), parent.read.columns.length);
   try {
-    const statuses = STATUSES[claim.retry.records];
-    const wanted = (results: ChunkResults) => statuses.some((status) => results.count(status) > 0);
-    for await (const chunk of readSources(reading, parent, wanted)) {
+    const statuses = STATUSES[wanted];
+    const hasWanted = (results: ChunkResults) => statuses.some((status) => results.count(status) > 0);
+    for await (const chunk of readSources(reading, parent, hasWanted)) {
       await target.write(input.take(chunk, placesOf(chunk, statuses, states), states));
       lease.progress(input.bytes);
       // Long stretches may have none of the records.
