@@ -20,6 +20,7 @@ import { batches } from './batch-schema.ts';
 import { chunks } from './chunk-schema.ts';
 import type { Database } from './database.ts';
 import { startOfResult } from './journal.ts';
+import { SUPERSEDED_BY } from './lineage.ts';
 import { uploads } from './upload-schema.ts';
 import { recordJournal } from './work-schema.ts';
 
@@ -90,15 +91,9 @@ const retries = fragment<BatchRow['retries']>`(
   select coalesce(jsonb_agg(jsonb_build_object('batch', r.id, 'status', r.status) order by r.id), '[]')
   from batches r where r.retry_of = ${batches.id} and r.deleted_at is null)`.as('retries');
 
-/** Whether another batch has its records in hand, or had them: then it is not resumed (lineage.ts asks the same). */
+/** Whether another batch has its records in hand, or had them: then it is not resumed. */
 const superseded = fragment<boolean>`(case when ${batches.status} <> 'failed' then false
-  when ${batches.retriesLost} is not null then true else exists (
-    select from batches o
-    where (o.root_id = coalesce(${batches.rootId}, ${batches.id}) or o.id = ${batches.rootId})
-      and o.id <> ${batches.id} and o.deleted_at is null and ((o.ended_at is null and o.status <> 'deleting')
-        or (o.ended_at > ${batches.createdAt} and o.statuses @> '[{"status": "processing"}]'))) end)`.as(
-  'superseded',
-);
+  else ${fragment.raw(SUPERSEDED_BY)} is not null end)`.as('superseded');
 
 function retryOf({ retryOf: batch, retryRecords }: StoredBatch): BatchRow['retryOf'] {
   return batch === null ? null : { batch, records: retryRecords as RetryKind };

@@ -115,17 +115,20 @@ async function bytesOf(tx: Transaction, batchId: string, records: RetryKind): Pr
 }
 
 /**
- * Why a failed batch may not go on, if a retry speaks against it: one that has its records in hand, or had them.
- * Its row is locked, and so no retry of it can be made meanwhile.
+ * The batch of its lineage for which a failed one, a row of `batches`, may not go on: one that has its records in hand, or
+ * had them; `null`: none. As text, which Drizzle takes as well (batch-rows.ts).
  */
+export const SUPERSEDED_BY = `coalesce((
+  select o.id from batches o
+  where (o.root_id = coalesce(batches.root_id, batches.id) or o.id = batches.root_id)
+    and o.id <> batches.id and o.deleted_at is null and ((o.ended_at is null and o.status <> 'deleting')
+      or (o.ended_at > batches.created_at and o.statuses @> '[{"status": "processing"}]'))
+  limit 1), batches.retries_lost)`;
+
+/** `SUPERSEDED_BY` of a batch whose row is locked: no retry of it can be made meanwhile. */
 export async function supersededBy(tx: Transaction, batchId: string): Promise<string | null> {
-  const [found] = await tx<{ id: string }[]>`
-    select o.id from batches b join batches o
-      on (o.root_id = coalesce(b.root_id, b.id) or o.id = b.root_id) and o.id <> b.id and o.deleted_at is null
-    where b.id = ${batchId} and ((o.ended_at is null and o.status <> 'deleting')
-      or (o.ended_at > b.created_at and o.statuses @> '[{"status": "processing"}]'))
-    union all select retries_lost from batches where id = ${batchId} and retries_lost is not null
-    limit 1`;
+  const [found] = await tx<{ id: string | null }[]>`
+    select ${tx.unsafe(SUPERSEDED_BY)} as id from batches where id = ${batchId}`;
   return found?.id ?? null;
 }
 
