@@ -6,6 +6,8 @@ import { type Destination, SocketWatch } from './socket-watch.ts';
 /** postgres.js with whole numbers as numbers: none of ours exceeds 2^53. */
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type Transaction = postgres.TransactionSql<{ bigint: number }>;
+/** A piece of a statement. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
 export interface ConnectOptions {
   /** Most connections. */

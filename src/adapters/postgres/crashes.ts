@@ -1,11 +1,9 @@
 import { LeaseLost } from '../../core/errors.ts';
 import { afterCrash, firstProbes, type Probe, type Run } from '../../core/probes.ts';
-import type { ChunkClaim } from '../../engine/ports/claims.ts';
+import { type ChunkClaim, leaseOf } from '../../engine/ports/claims.ts';
 import type { Sql } from './connect.ts';
+import { endSessions, heldUnder } from './end-sessions.ts';
 import { transaction } from './transaction.ts';
-
-/** How long to wait for a session to end whose process is gone already. */
-const TERMINATE_TIMEOUT_MS = 5000;
 
 interface Probed {
   probes: Probe[] | null;
@@ -18,14 +16,11 @@ interface Probed {
  */
 export async function noteCrash(
   sql: Sql,
-  { batchId, range, lease }: ChunkClaim,
+  claim: ChunkClaim,
   run: Run | null,
 ): Promise<readonly number[] | null> {
-  await sql`
-    select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
-    from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
-    where c.batch_id = ${batchId} and c.number = ${range.number} and c.lease = ${lease}
-      and s.pid <> pg_backend_pid()`;
+  const { batchId, range, lease } = claim;
+  await endSessions(sql, heldUnder(sql, leaseOf(claim)));
   return await transaction(sql, async (tx) => {
     const [held] = await tx<Probed[]>`
       select probes, crashed from chunks

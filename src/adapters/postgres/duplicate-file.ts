@@ -1,7 +1,6 @@
-import type postgres from 'postgres';
 import { PermanentFault } from '../../core/errors.ts';
 import type { BatchClaim } from '../../engine/ports/claims.ts';
-import type { Sql, Transaction } from './connect.ts';
+import type { Fragment, Sql, Transaction } from './connect.ts';
 import { BEFORE_THE_COPY, ofUpload } from './upload-lock.ts';
 
 interface SameFile {
@@ -41,7 +40,7 @@ export async function copiedBefore(tx: Transaction, claim: BatchClaim, hash: str
 async function firstBatchOf(
   sql: Sql | Transaction,
   { batchId, accountId, operation }: SameFile,
-  isSame: postgres.PendingQuery<postgres.Row[]>,
+  isSame: Fragment,
 ): Promise<string | null> {
   const [found] = await sql<{ id: string }[]>`
     select id from batches

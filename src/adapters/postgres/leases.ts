@@ -1,15 +1,10 @@
-import type postgres from 'postgres';
 import type { LeaseRef } from '../../engine/ports/claims.ts';
 import type { BatchReason } from '../../engine/ports/work-store.ts';
 import { enterFailed } from './advance-batch.ts';
-import type { Sql, Transaction } from './connect.ts';
+import type { Fragment, Sql, Transaction } from './connect.ts';
+import { endForsaken, endSessions, heldUnder } from './end-sessions.ts';
 import { transaction } from './transaction.ts';
 
-/** A piece of a statement. */
-type Fragment = postgres.PendingQuery<postgres.Row[]>;
-
-/** How long to wait for a backend that was told to end; one that does not is left to the next sweep. */
-const TERMINATE_TIMEOUT_MS = 5000;
 const MOST_AT_ONCE = 500;
 /** Within which workers are back to renewing their leases once the server has been started anew. */
 const RECONNECT_SECONDS = 5;
@@ -69,13 +64,9 @@ export async function giveBack(
  * Ends the session of a chunk that is given back in the middle of a transaction: its work was broken off, and the server
  * does not look at a connection as long as it waits for a lock. Whoever takes the chunk next would wait behind it.
  */
-async function endUnfinished(sql: Sql, { kind, batchId, number, lease }: LeaseRef): Promise<void> {
-  if (kind !== 'chunk') return;
-  await sql`
-    select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
-    from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
-    where c.batch_id = ${batchId} and c.number = ${number ?? 0} and c.lease = ${lease}
-      and s.xact_start is not null and s.pid <> pg_backend_pid()`;
+async function endUnfinished(sql: Sql, lease: LeaseRef): Promise<void> {
+  if (lease.kind !== 'chunk') return;
+  await endSessions(sql, sql`${heldUnder(sql, lease)} and s.xact_start is not null`);
 }
 
 /** The same where no session is to be ended: in a transaction of the holder's own, or after that was seen to. */
@@ -133,10 +124,7 @@ interface Expired {
  */
 export async function reclaimExpired(sql: Sql, leaseSeconds: number): Promise<number> {
   await endForsaken(sql, leaseSeconds);
-  await sql`
-    select pg_terminate_backend(s.pid, ${TERMINATE_TIMEOUT_MS})
-    from chunks c join pg_stat_activity s on s.pid = c.lease_pid and s.backend_start = c.lease_pid_started
-    where c.status = 'running' and c.lease_expires_at < clock_timestamp() and s.pid <> pg_backend_pid()`;
+  await endSessions(sql, sql`c.status = 'running' and c.lease_expires_at < clock_timestamp()`);
   const chunks = await sql<Expired[]>`
     with expired as materialized (
       select batch_id, number from chunks
@@ -163,17 +151,4 @@ function workerGone(sql: Sql): Fragment {
     crashes = crashes + case
       when lease_expires_at < pg_postmaster_start_time() + make_interval(secs => ${RECONNECT_SECONDS}) then 0
       else 1 end`;
-}
-
-/**
- * Ends transactions of ours whose client has said nothing for as long as a lease lasts: a process that is frozen, or
- * cut off. Such a one may hold a batch's row, and no server timeout ends it when it is half through a statement, its
- * parameters described and not yet bound.
- */
-async function endForsaken(sql: Sql, leaseSeconds: number): Promise<void> {
-  await sql`
-    select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS}) from pg_stat_activity
-    where datname = current_database() and application_name like 'sheaf %' and pid <> pg_backend_pid()
-      and xact_start is not null and wait_event = 'ClientRead'
-      and state_change < clock_timestamp() - make_interval(secs => ${leaseSeconds})`;
 }
