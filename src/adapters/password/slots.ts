@@ -1,4 +1,5 @@
 import { RequestError } from '../../core/errors.ts';
+import { TurnQueue } from '../../core/turn-queue.ts';
 
 interface Waiting {
   enter(): void;
@@ -12,9 +13,8 @@ interface Waiting {
 export class Slots {
   readonly #atOnce: number;
   readonly #mostWaiting: number;
-  /** By whom they are for, in the order of their turns; nobody is here who waits for nothing. */
-  readonly #queues = new Map<string, Waiting[]>();
-  #waiting = 0;
+  /** By whom they are for. */
+  readonly #queue = new TurnQueue<Waiting>();
   #running = 0;
 
   constructor({ atOnce, mostWaiting }: { atOnce: number; mostWaiting: number }) {
@@ -32,7 +32,7 @@ export class Slots {
       return await work();
     } finally {
       // The place is handed on without ever being free, so that nobody who comes now takes it before those who wait.
-      const next = this.#next();
+      const next = this.#queue.next();
       if (next === undefined) this.#running -= 1;
       else next.enter();
     }
@@ -43,32 +43,15 @@ export class Slots {
       this.#running += 1;
       return;
     }
-    const queue = this.#queues.get(whose) ?? [];
-    if (this.#waiting >= this.#mostWaiting) this.#makeRoom(queue.length);
-    this.#queues.set(whose, queue);
-    this.#waiting += 1;
-    await new Promise<void>((enter, refuse) => queue.push({ enter, refuse }));
+    if (this.#queue.size >= this.#mostWaiting) this.#makeRoom(this.#queue.sizeOf(whose));
+    await new Promise<void>((enter, refuse) => this.#queue.add(whose, { enter, refuse }));
   }
 
   /** @throws {RequestError} unavailable: nobody has more waiting than whoever has so many and asks for one more */
   #makeRoom(theirs: number): void {
-    let longest: Waiting[] = [];
-    for (const queue of this.#queues.values()) if (queue.length > longest.length) longest = queue;
-    if (longest.length <= theirs + 1) throw busy();
-    this.#waiting -= 1;
-    longest.pop()?.refuse(busy());
-  }
-
-  #next(): Waiting | undefined {
-    for (const [whose, queue] of this.#queues) {
-      const next = queue.shift();
-      this.#waiting -= 1;
-      // Behind all others: whoever has more waiting has their turn again after them.
-      this.#queues.delete(whose);
-      if (queue.length > 0) this.#queues.set(whose, queue);
-      return next;
-    }
-    return undefined;
+    const last = this.#queue.lastOfMost(theirs + 1);
+    if (last === undefined) throw busy();
+    last.refuse(busy());
   }
 }
 

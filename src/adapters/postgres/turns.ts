@@ -1,6 +1,4 @@
-interface Waiting {
-  begin(): void;
-}
+import { TurnQueue } from '../../core/turn-queue.ts';
 
 export interface TurnLimits {
   atOnce: number;
@@ -18,15 +16,11 @@ export class Turns {
   readonly #limits: TurnLimits;
   #running = 0;
   readonly #runningOf = new Map<string, number>();
-  /** In the order of their turns; nobody is here who waits for nothing. */
-  readonly #queues = new Map<string, Set<Waiting>>();
+  /** What begins each. */
+  readonly #queue = new TurnQueue<() => void>();
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
-  }
-
-  get waiting(): number {
-    return [...this.#queues.values()].reduce((sum, queue) => sum + queue.size, 0);
   }
 
   /**
@@ -54,44 +48,22 @@ export class Turns {
     const left = (this.#runningOf.get(whose) ?? 1) - 1;
     if (left === 0) this.#runningOf.delete(whose);
     else this.#runningOf.set(whose, left);
-    this.#next()?.begin();
-  }
-
-  #next(): Waiting | undefined {
-    for (const [whose, queue] of this.#queues) {
-      if (!this.#mayRun(whose)) continue;
-      const [next] = queue;
-      if (next === undefined) continue;
-      // Behind all others: whoever has more waiting has their turn again after them.
-      this.#queues.delete(whose);
-      this.#queues.set(whose, queue);
-      return next;
-    }
-    return undefined;
+    this.#queue.next((other) => this.#mayRun(other))?.();
   }
 
   async #wait(whose: string, withinMs: number): Promise<boolean> {
-    const queue = this.#queues.get(whose) ?? new Set();
-    if (queue.size >= this.#limits.waitingOfOne) return false;
-    this.#queues.set(whose, queue);
+    if (this.#queue.sizeOf(whose) >= this.#limits.waitingOfOne) return false;
     return await new Promise((resolve) => {
-      const leave = () => {
+      const begin = () => {
         clearTimeout(timer);
-        queue.delete(waiting);
-        if (queue.size === 0) this.#queues.delete(whose);
-      };
-      const waiting: Waiting = {
-        begin: () => {
-          leave();
-          this.#begin(whose);
-          resolve(true);
-        },
+        this.#begin(whose);
+        resolve(true);
       };
       const timer = setTimeout(() => {
-        leave();
+        this.#queue.remove(whose, begin);
         resolve(false);
       }, withinMs);
-      queue.add(waiting);
+      this.#queue.add(whose, begin);
     });
   }
 }
