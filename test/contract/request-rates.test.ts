@@ -6,10 +6,10 @@ import { connect } from '../../src/adapters/postgres/connect.ts';
 import { postgresRequestRates } from '../../src/adapters/postgres/request-rates.ts';
 import { redisRequestRates } from '../../src/adapters/redis/request-rates.ts';
 import { RetryableFault } from '../../src/core/errors.ts';
-import type { Log } from '../../src/core/log.ts';
 import type { RequestRate, RequestRates } from '../../src/engine/ports/request-rates.ts';
 import { required } from '../support/requirements.ts';
 import { createTestDatabase } from '../support/sheaf.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 /**
  * The `RequestRates` port, proved on each place that keeps it, as two processes have it: two clients with connections
@@ -26,7 +26,6 @@ interface Place {
   remove(): Promise<void>;
 }
 
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const THREE: RequestRate = { records: 3, seconds: 3600 };
 
 function suite(openPlace: () => Promise<Place>) {
@@ -234,7 +233,7 @@ describe.skipIf(redis.missing)(`requests counted in Redis${redis.reason}`, () =>
     const keys = () => admin.keys(`${prefix}*`);
     return {
       keys,
-      open: () => redisRequestRates(redis.value(), silent, { prefix }),
+      open: () => redisRequestRates(redis.value(), silentLog, { prefix }),
       age: async (seconds) => {
         for (const key of await keys()) await aged(key, seconds);
       },
@@ -294,7 +293,7 @@ describe.skipIf(redis.missing)(`requests counted in Redis${redis.reason}`, () =>
     });
 
     it('when nobody listens', async () => {
-      const rates = await redisRequestRates('redis://127.0.0.1:1', silent);
+      const rates = await redisRequestRates('redis://127.0.0.1:1', silentLog);
       await expect(rates.take('a', THREE)).rejects.toThrow(RetryableFault);
       await rates.close();
     });
@@ -304,7 +303,7 @@ describe.skipIf(redis.missing)(`requests counted in Redis${redis.reason}`, () =>
       const port = await new Promise<number>((resolve) => {
         server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
       });
-      const rates = await redisRequestRates(`redis://127.0.0.1:${port}`, silent);
+      const rates = await redisRequestRates(`redis://127.0.0.1:${port}`, silentLog);
       await expect(rates.take('a', THREE)).rejects.toThrow(RetryableFault);
       await rates.close();
     });

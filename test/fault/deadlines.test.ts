@@ -12,6 +12,7 @@ import { learnerId, learnersCsv } from '../support/learner-file.ts';
 import { letBackoffPass, letLeasesExpire, letTombstonesAge, neglect } from '../support/model/clock.ts';
 import { serveOneStep } from '../support/one-step.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
+import { silentLog } from '../support/silent-log.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
 
 /** Whatever waits has a deadline, and something that acts on it: docs/running-out.md has the list. */
@@ -121,7 +122,7 @@ async function letEverythingPass(): Promise<void> {
 async function sweepAlone(): Promise<{ batch?: string; message: string }[]> {
   const alarms: { batch?: string; message: string }[] = [];
   const error = (about: { batch?: string }, message: string) => void alarms.push({ ...about, message });
-  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error };
+  const log = { ...silentLog, error };
   await sweep({ ...sheaf.services, log, queue: { ...sheaf.services.queue, enqueue: async () => undefined } });
   return alarms;
 }

@@ -6,18 +6,17 @@ import { connect, type Sql } from '../../src/adapters/postgres/connect.ts';
 import { postgresLimitStore } from '../../src/adapters/postgres/limit-store.ts';
 import type { AccountLimitSettings } from '../../src/core/account-limits.ts';
 import type { OperationLimits } from '../../src/core/limits.ts';
-import type { Log } from '../../src/core/log.ts';
 import { defineOperation } from '../../src/core/operation.ts';
 import { Gate, type Pass } from '../../src/engine/gate.ts';
 import { AccountRates } from '../../src/engine/limits/account-rates.ts';
 import type { LimitStore } from '../../src/engine/ports/limit-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/sheaf.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 /** Gates on one database, each with connections of its own, as processes have them. */
 
 const ACCOUNT = uuidv4();
 const LEASE_SECONDS = 30;
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const running = new AbortController().signal;
 
 /** What an admin has set for accounts. */
@@ -50,7 +49,7 @@ function openGate(
   const { leaseSeconds = LEASE_SECONDS, through = (store) => store } = options;
   const connection = connect(database.url, { max: 4, name: 'test' });
   const limits = through(postgresLimitStore({ sql: connection, leaseSeconds }));
-  const gate = new Gate({ limits, leaseSeconds, log: silent, accounts });
+  const gate = new Gate({ limits, leaseSeconds, log: silentLog, accounts });
   opened.push({ gate, sql: connection });
   return gate;
 }
@@ -120,7 +119,7 @@ describe('an operation without limits', () => {
   it('in transactions costs no statement', async () => {
     const nowhere = connect('postgres://nobody@127.0.0.1:1/nothing', { max: 1, name: 'test' });
     const limits = postgresLimitStore({ sql: nowhere, leaseSeconds: LEASE_SECONDS });
-    const gate = new Gate({ limits, leaseSeconds: LEASE_SECONDS, log: silent, accounts });
+    const gate = new Gate({ limits, leaseSeconds: LEASE_SECONDS, log: silentLog, accounts });
     const pass = await entered(gate, inside({}));
     expect(await pass.take(5000)).toEqual({ records: 5000, waitSeconds: 0 });
     expect(await pass.call(1, running)).toBeNull();

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Log } from '../../src/core/log.ts';
 import type { Run } from '../../src/core/probes.ts';
 import { AloneRoom } from '../../src/engine/alone/room.ts';
 import { Trial } from '../../src/engine/alone/trial.ts';
 import { workApart } from '../../src/engine/alone/work-apart.ts';
 import type { AloneEnd } from '../../src/engine/ports/alone.ts';
 import type { BatchClaim, ChunkClaim } from '../../src/engine/ports/claims.ts';
+import { silentLog } from '../support/silent-log.ts';
 
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const RUN: Run = { from: 11, to: 20 };
 const range = { number: 2, firstRecord: 11, records: 10 };
 const chunk = { kind: 'chunk', batchId: 'b1', range, probes: [] } as unknown as ChunkClaim;
@@ -84,7 +83,7 @@ describe('work in a process of its own', () => {
       if (lost) abort.abort(LOST);
       return end;
     };
-    const engine = { work: { noteCrash }, settings: { maxCrashes: 2 }, log: silent };
+    const engine = { work: { noteCrash }, settings: { maxCrashes: 2 }, log: silentLog };
     const outcome = await workApart(engine, runAlone, claim, lease).catch((error: unknown) => error);
     return { outcome, blamed };
   }

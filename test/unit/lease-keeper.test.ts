@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LeaseLost, RetryableFault } from '../../src/core/errors.ts';
-import type { Log } from '../../src/core/log.ts';
 import { type HeldLease, LeaseKeeper } from '../../src/engine/lease-keeper.ts';
 import type { LeaseRef } from '../../src/engine/ports/claims.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 const STEP_SECONDS = 600;
 const LEASE_SECONDS = 6;
 const RENEWAL = 2000;
 
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const batchLease: LeaseRef = { kind: 'batch', batchId: 'b1', lease: 'one' };
 const chunkLease: LeaseRef = { kind: 'chunk', batchId: 'b2', number: 7, lease: 'two' };
 
@@ -46,7 +45,7 @@ let keeper: LeaseKeeper;
 beforeEach(() => {
   vi.useFakeTimers();
   store = new FakeStore();
-  keeper = new LeaseKeeper(store, { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS }, silent);
+  keeper = new LeaseKeeper(store, { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS }, silentLog);
 });
 
 afterEach(() => {
@@ -165,7 +164,7 @@ describe('losing', () => {
     keeper = new LeaseKeeper(
       store,
       { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS },
-      { ...silent, warn },
+      { ...silentLog, warn },
     );
     let answer: (held: Set<string>) => void = () => {};
     store.answer = () => new Promise((resolve) => (answer = resolve));
@@ -184,7 +183,7 @@ describe('losing', () => {
     keeper = new LeaseKeeper(
       store,
       { leaseSeconds: LEASE_SECONDS, stepSeconds: STEP_SECONDS },
-      { ...silent, warn },
+      { ...silentLog, warn },
     );
     const work = holdOpen(keeper, batchLease);
     store.gone.add('one');

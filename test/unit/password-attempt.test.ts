@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { attemptKeys, tryPassword } from '../../src/engine/password-attempt.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 const keysOf = (account: string, user: string, ip: string | null) =>
   attemptKeys({ account, user }, ip).map(({ key }) => key);
@@ -78,10 +79,8 @@ describe('a password', () => {
         note: async (_: unknown, { action }: { action: string }) => void did.push(`note ${action}`),
       },
       log: {
-        debug: () => undefined,
-        info: () => undefined,
+        ...silentLog,
         warn: (fields: { err?: unknown }) => void did.push(`warn of ${fields.err}`),
-        error: () => undefined,
       },
     };
   }

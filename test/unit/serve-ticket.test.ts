@@ -7,7 +7,6 @@ import type { Statement } from '../../src/core/access.ts';
 import type { Counts, Stage } from '../../src/core/batch.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../../src/core/errors.ts';
 import { UNSTATED } from '../../src/core/file-format.ts';
-import type { Log } from '../../src/core/log.ts';
 import { defineOperation, OperationRegistry } from '../../src/core/operation.ts';
 import { succeeded } from '../../src/core/result.ts';
 import { AloneRoom } from '../../src/engine/alone/room.ts';
@@ -23,8 +22,8 @@ import type { WorkTransaction } from '../../src/engine/ports/work-transaction.ts
 import { type ServeTicket, serveTicket } from '../../src/engine/serve-ticket.ts';
 import { csvDescription } from '../../src/formats/description.ts';
 import { ADMIN_STATEMENTS, AMPLE } from '../support/caller.ts';
+import { silentLog } from '../support/silent-log.ts';
 
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const KNOWN: KnownOperations = { names: ['greet'], versions: [1] };
 const MAX_ATTEMPTS = 3;
 const MAX_CRASHES = 5;
@@ -96,7 +95,7 @@ class World {
   readonly leases = new LeaseKeeper(
     { renew: async () => new Set<string>() },
     { leaseSeconds: 20, stepSeconds: 600 },
-    silent,
+    silentLog,
   );
   input: CopiedInput | undefined;
   part = '';
@@ -227,7 +226,7 @@ class World {
         stalledSeconds: 600,
         accountLimits: AMPLE,
       },
-      log: silent,
+      log: silentLog,
       known: KNOWN,
       leases: this.leases,
       longStages: this.longStages,
@@ -245,7 +244,7 @@ class World {
       gate: new Gate({
         limits: {} as LimitStore,
         leaseSeconds: 20,
-        log: silent,
+        log: silentLog,
         accounts: { limitSettings: async () => ({}) },
       }),
       queue: {

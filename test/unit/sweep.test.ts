@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { BatchStatus } from '../../src/core/batch.ts';
-import type { Log } from '../../src/core/log.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type { WorkWaiting } from '../../src/engine/ports/work-store.ts';
 import { type Sweep, sweep, ticketsFor } from '../../src/engine/sweep.ts';
-
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+import { silentLog } from '../support/silent-log.ts';
 
 interface Found {
   reclaimed?: number;
@@ -28,7 +26,7 @@ async function sweepOver(found: Found) {
   };
   const engine: Sweep = {
     settings: { leaseSeconds: 20, maxAttempts: 8, stalledSeconds: 60 },
-    log: silent,
+    log: silentLog,
     uploads: {
       toRemove: async () => step('uploads', []),
       removed: async () => undefined,

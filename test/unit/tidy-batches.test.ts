@@ -1,12 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Log } from '../../src/core/log.ts';
 import { inputKey } from '../../src/engine/keys.ts';
 import { type TidyBatches, tidyBatches } from '../../src/engine/tidy-batches.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 /** What the clock decides; all else is proved on a real database and a real store (test/integration). */
 
 const BATCH = '0199f3a2-0c11-7c51-8f0e-5a2d9c4b7e10';
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const KEYS = [1, 2, 3, 4, 5].map((n) => inputKey(BATCH, `7d3e8f40-5162-4738-9495-06aa11bb22c${n}`));
 
 afterEach(() => vi.restoreAllMocks());
@@ -35,7 +34,7 @@ function engine(tidied: number[], asked: (string | undefined)[]): TidyBatches {
     },
     tidying: new Map(),
     settings: { leaseSeconds: 20 },
-    log: silent,
+    log: silentLog,
   };
 }
 
