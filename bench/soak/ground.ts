@@ -7,6 +7,7 @@ import { type RunningServices, readServices } from '../../src/embedded/services-
 import { Crew } from '../../test/support/crew.ts';
 import { type CutProxy, startCutProxy } from '../../test/support/cut-proxy.ts';
 import { type Program, startProgram } from '../../test/support/program.ts';
+import { emptyQueueTables } from '../../test/support/queue-tables.ts';
 import { takeRedisDatabase } from '../../test/support/redis-database.ts';
 import { operationYaml, Target } from './target.ts';
 
@@ -100,7 +101,7 @@ async function open(
     ...{ url: api.said, key: API_KEY, sql, struck, ways, target },
     lasting: { API: api, 'S3 server': embedded, worker },
     folders: { store: join(data, 's3'), scratch },
-    emptyQueue: () => (redis === undefined ? emptyTables(sql) : redis.empty()),
+    emptyQueue: () => (redis === undefined ? emptyQueueTables(sql) : redis.empty()),
   };
 }
 
@@ -128,10 +129,4 @@ async function openWays(running: RunningServices, redisUrl: string | undefined, 
     AWS_SECRET_ACCESS_KEY: secret_access_key,
   };
   return { ways, places };
-}
-
-async function emptyTables(sql: postgres.Sql): Promise<void> {
-  const tables = await sql<{ name: string }[]>`
-    select tablename as name from pg_tables where schemaname = 'bullmq' and tablename <> 'migration'`;
-  await sql`truncate ${sql(tables.map(({ name }) => `bullmq.${name}`))}`;
 }

@@ -19,6 +19,7 @@ import { startWorkers, type Workers } from '../../workers/start-workers.ts';
 import { actorFor } from './actor.ts';
 import { testCaller } from './caller.ts';
 import { TEMPLATE, withDatabase } from './global-setup.ts';
+import { emptyQueueTables } from './queue-tables.ts';
 import { takeRedisDatabase } from './redis-database.ts';
 import { otherS3Server, required } from './requirements.ts';
 
@@ -165,9 +166,7 @@ export async function openTestSheaf(
 
     async emptyQueue() {
       if (redis !== undefined) return await redis.empty();
-      const tables = await sql`
-        select tablename as name from pg_tables where schemaname = 'bullmq' and tablename <> 'migration'`;
-      await sql`truncate ${sql(tables.map(({ name }) => `bullmq.${name}`))}`;
+      await emptyQueueTables(sql);
     },
 
     async upload(body, { hash = false } = {}) {
