@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { closeAll } from './close-all.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './embedded/data-directory.ts';
+import { freeBytes } from './embedded/free-bytes.ts';
 import { rememberedPorts, rememberPorts } from './embedded/ports.ts';
 import { keepPostgresUp } from './embedded/postgres/kept-up.ts';
 import { startS3Server } from './embedded/s3/server.ts';
@@ -110,8 +110,7 @@ async function startEmbeddedS3(
 
 /** `null`: there is room. */
 async function shortageOn(directory: string, reservedBytes: number): Promise<string | null> {
-  const { bavail, bsize } = await statfs(directory);
-  const free = bavail * bsize;
+  const free = await freeBytes(directory);
   return free < reservedBytes
     ? `${directory} has ${free} bytes left, of which ${reservedBytes} are reserved`
     : null;

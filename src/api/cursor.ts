@@ -8,10 +8,17 @@ export function encodeCursor(last: string): string {
 
 /** @throws {RequestError} invalid_request when the cursor is not one that `encodeCursor` made of an id */
 export function decodeCursor(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  // Buffer skips what is not base64url: only what comes out the same again was ours.
-  if (!isUuid(id) || encodeCursor(id) !== cursor) throw notACursor();
+  const id = textOfCursor(cursor);
+  if (!isUuid(id)) throw notACursor();
   return id;
+}
+
+/** What `encodeCursor` was given. @throws {RequestError} invalid_request when the cursor is none that it made */
+export function textOfCursor(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  // Buffer skips what is not base64url: only what comes out the same again was ours.
+  if (encodeCursor(text) !== cursor) throw notACursor();
+  return text;
 }
 
 export function notACursor(): RequestError {

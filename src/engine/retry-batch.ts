@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Caller, isAllowed } from '../core/access.ts';
+import { copyStage } from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import type { RetryRecords } from '../core/lineage.ts';
 import { formatRequestOf } from './file-format.ts';
@@ -60,7 +61,7 @@ export async function retryBatch(
     },
     keep,
   );
-  wake(engine, batch.id, [{ stage: 'copy_checked', batchId: batch.id, tickets: 1 }]);
+  wake(engine, batch.id, [{ stage: copyStage({ ...batch, isRetry: true }), batchId: batch.id, tickets: 1 }]);
   return batch;
 }
 

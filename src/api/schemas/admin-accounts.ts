@@ -1,14 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { AccountLimitsSchema } from './account-limits.ts';
+import { TEN_YEARS } from './batch-options.ts';
 import { component, reference, seconds, uuid } from './component.ts';
 import { PageQuery, pageOf } from './page.ts';
 import { UserRequestSchema } from './user.ts';
 
 /** Up to which whole numbers are kept exactly. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
-
-/** Seconds; what is longer than anybody has meant. */
-const TEN_YEARS = 315_360_000;
 
 /** Two types, and not one schema or another: of those each would say what is wrong. */
 const orNull = <T>(type: string, schema: object) =>

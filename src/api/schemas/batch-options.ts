@@ -6,7 +6,8 @@ import { dictionary, nullable } from './component.ts';
 
 /** What a client may ask of a batch, in a request and as it is answered. */
 
-const TEN_YEARS = 10 * 365 * 86_400;
+/** Seconds; what is longer than anybody has meant. */
+export const TEN_YEARS = 10 * 365 * 86_400;
 
 export const metadata = dictionary({
   maxProperties: 64,

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { freeBytes } from '../free-bytes.ts';
 import { S3Error } from './errors.ts';
 
 /** A disk that others write to as well: so much of it is never taken for objects. */
@@ -17,7 +17,7 @@ export class DiskSpace {
    */
   async need(bytes: number): Promise<void> {
     if (this.#reservedBytes === 0) return;
-    const { bavail, bsize } = await statfs(this.#directory);
-    if (bavail * bsize - bytes < this.#reservedBytes) throw new S3Error('InsufficientStorage');
+    if ((await freeBytes(this.#directory)) - bytes < this.#reservedBytes)
+      throw new S3Error('InsufficientStorage');
   }
 }
