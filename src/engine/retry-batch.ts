@@ -3,9 +3,11 @@ import { type Caller, isAllowed } from '../core/access.ts';
 import { copyStage } from '../core/batch.ts';
 import { type FieldProblem, invalidRequest, RequestError } from '../core/errors.ts';
 import type { RetryRecords } from '../core/lineage.ts';
+import { type BatchRequest, checkRequest, optionsOf } from './batch-request.ts';
 import { formatRequestOf } from './file-format.ts';
 import type { BatchRow, KeepAnswer } from './ports/request-stores.ts';
-import { type BatchRequest, checkRequest, optionsOf, type SubmitBatch, takeUpload } from './submit-batch.ts';
+import type { SubmitBatch } from './submit-batch.ts';
+import { usableUpload } from './usable-upload.ts';
 import { wake } from './wake.ts';
 
 /** What may differ from the batch that is retried. */
@@ -21,7 +23,7 @@ export type RetryRequest = Omit<BatchRequest, 'handler' | 'operation' | 'on_dupl
  * Without a file its input is copied from that batch by a worker; what the request leaves out is as it was there.
  * @returns the batch, which is committed in `new`
  * @throws {RequestError} batch_not_found, forbidden, invalid_request, not_retriable, already_retried, results_not_ready,
- *   results_expired, too_many_batches, storage_full; with a file also what `takeUpload` throws
+ *   results_expired, too_many_batches, storage_full; with a file also what `usableUpload` throws
  * @throws {KeyTaken} the same request took effect before
  */
 export async function retryBatch(
@@ -48,7 +50,7 @@ export async function retryBatch(
     handler === undefined
       ? // It reads no upload: how many bytes it is to copy is found out with the lineage locked.
         { uploadId: parent.uploadId, uploadKey: '', upload: { etag: '', bytes: 0 } }
-      : await takeUpload(engine, caller, { handler, ...(hash !== undefined && { hash }) });
+      : await usableUpload(engine, caller, { handler, ...(hash !== undefined && { hash }) });
   const batch = await engine.batches.create(
     {
       id: uuidv7(),

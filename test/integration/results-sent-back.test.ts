@@ -4,8 +4,8 @@ import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineOperation } from '../../src/core/operation.ts';
 import { failed, succeeded } from '../../src/core/result.ts';
+import type { BatchRequest } from '../../src/engine/batch-request.ts';
 import type { BatchRow } from '../../src/engine/ports/request-stores.ts';
-import type { BatchRequest } from '../../src/engine/submit-batch.ts';
 import { BatchResults, valuesOf, workbook } from '../support/batch-results.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 

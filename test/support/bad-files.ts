@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { BatchRequest } from '../../src/engine/submit-batch.ts';
+import type { BatchRequest } from '../../src/engine/batch-request.ts';
 import { encoded } from './learner-forms.ts';
 import { bomb } from './xlsx-bomb.ts';
 import { bookOf, sheetOf } from './xlsx-book.ts';

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { BatchRequest } from '../../../src/engine/batch-request.ts';
 import { changeBatch } from '../../../src/engine/change-batch.ts';
 import { deleteBatch } from '../../../src/engine/delete-batch.ts';
 import { fingerprintOf, onceUnderKey } from '../../../src/engine/idempotency.ts';
 import type { BatchRow, KeepAnswer } from '../../../src/engine/ports/request-stores.ts';
 import { retryBatch } from '../../../src/engine/retry-batch.ts';
-import { type BatchRequest, submitBatch } from '../../../src/engine/submit-batch.ts';
+import { submitBatch } from '../../../src/engine/submit-batch.ts';
 import { workbook } from '../batch-results.ts';
 import { letResultsExpire } from '../model/clock.ts';
 import { TOO_LONG } from '../model/operation.ts';

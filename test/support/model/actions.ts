@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { BatchRequest } from '../../../src/engine/submit-batch.ts';
+import type { BatchRequest } from '../../../src/engine/batch-request.ts';
 import { type PlannedFile, plannedFile } from './file.ts';
 import { record } from './plain-record.ts';
 
