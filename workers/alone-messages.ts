@@ -1,6 +1,6 @@
 import type { BatchReasonCode } from '../src/core/errors.ts';
 import { LeaseLost, PermanentFault, RetryableFault } from '../src/core/errors.ts';
-import type { Run } from '../src/core/probes.ts';
+import type { RecordSpan } from '../src/core/probes.ts';
 import type { BatchClaim, ChunkClaim } from '../src/engine/ports/claims.ts';
 import type { Pause } from '../src/engine/settle-chunk.ts';
 import type { Locations } from '../src/services.ts';
@@ -22,7 +22,7 @@ export type ToAlone =
 export type FromAlone =
   /** It lives; `done` is how far it is, `alive` whether there was a sign of progress that is not shown. */
   | { beat: true; done?: number; alive?: true }
-  | { begins: Run | null }
+  | { begins: RecordSpan | null }
   | { ended: { paused: Pause | null } }
   | { failed: ToldFault };
 

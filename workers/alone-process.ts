@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../src/config.ts';
 import { RetryableFault } from '../src/core/errors.ts';
-import type { Run } from '../src/core/probes.ts';
+import type { RecordSpan } from '../src/core/probes.ts';
 import type { HeldLease } from '../src/engine/lease-keeper.ts';
 import type { AloneEnd } from '../src/engine/ports/alone.ts';
 import type { BatchClaim, ChunkClaim } from '../src/engine/ports/claims.ts';
@@ -106,7 +106,7 @@ export class AloneProcess {
     return this.#outcome(watched);
   }
 
-  #outcome({ told, run, lease }: Watched): AloneEnd {
+  #outcome({ told, span, lease }: Watched): AloneEnd {
     if (told !== null && 'ended' in told) return told.ended;
     lease.signal.throwIfAborted();
     if (told !== null) throw heardFault(told.failed);
@@ -115,10 +115,10 @@ export class AloneProcess {
       throw new RetryableFault(`its process was ended by ${signalCode}`, { free: true });
     }
     // What was left behind by the work before may have done it.
-    if (run === null && this.#pieces > 1) {
+    if (span === null && this.#pieces > 1) {
       throw new RetryableFault('its process ended after other work', { free: true });
     }
-    return { crashed: this.#why ?? signalCode ?? `exit code ${exitCode}`, run };
+    return { crashed: this.#why ?? signalCode ?? `exit code ${exitCode}`, span };
   }
 
   /**
@@ -144,7 +144,7 @@ class Watched {
   readonly ended: Promise<void>;
   quietMs = 0;
   isUp = false;
-  run: Run | null = null;
+  span: RecordSpan | null = null;
   told: Extract<FromAlone, { ended: unknown } | { failed: unknown }> | null = null;
   #end: () => void = () => undefined;
 
@@ -159,7 +159,7 @@ class Watched {
     this.quietMs = 0;
     if ('begins' in message) {
       this.isUp = true;
-      this.run = message.begins;
+      this.span = message.begins;
       this.lease.alive();
     } else if ('beat' in message) {
       if (message.done !== undefined) this.lease.progress(message.done);

@@ -106,7 +106,7 @@ async function ended(engine: DoAlone, mine: Piece): Promise<Pause | null> {
   try {
     return await inTime(
       lost.signal,
-      doAlone(engine, claim, lease, (run) => tell({ begins: run })),
+      doAlone(engine, claim, lease, (span) => tell({ begins: span })),
     );
   } catch (error) {
     if (!process.connected) await inTime(lost.signal, handBack(engine, claim));

@@ -4,12 +4,12 @@ import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
 import type { ServeTicket } from '../src/engine/serve-ticket.ts';
 import type { Services } from '../src/services.ts';
 import type { AloneParts } from './alone-process.ts';
+import { AloneProcesses } from './alone-processes.ts';
 import { serveCalls } from './call.ts';
 import { serveConversions } from './convert.ts';
 import { serveCheckedCopies, serveCopies } from './copy.ts';
 import { serveProcessing } from './process.ts';
 import { serveRemovals } from './remove.ts';
-import { AloneProcesses } from './run-alone.ts';
 import type { WorkerStage } from './stages.ts';
 import { startSweeping } from './sweep.ts';
 import { serveValidation } from './validate.ts';
@@ -25,18 +25,18 @@ export interface Workers {
 
 /**
  * Starts every stage and the sweep in this process.
- * @param apart what processes of their own are started with, in which work is done that has lost its worker before;
+ * @param aloneParts what processes of their own are started with, in which work is done that has lost its worker before;
  *   without it such work is done here, as all other is
  */
 export async function startWorkers(
   services: Services,
   config: Config,
-  apart?: Pick<AloneParts, 'env' | 'locations'>,
+  aloneParts?: Pick<AloneParts, 'env' | 'locations'>,
 ): Promise<Workers> {
   let stopping = false;
   const leases = new LeaseKeeper(services.work, services.settings, services.log);
   const operations = services.operations.all();
-  const alone = apart && new AloneProcesses(alonePartsOf(config, apart));
+  const alone = aloneParts && new AloneProcesses(wholeParts(config, aloneParts));
   const engine: ServeTicket = {
     ...services,
     leases,
@@ -97,9 +97,9 @@ export async function startWorkers(
   };
 }
 
-function alonePartsOf(config: Config, apart: Pick<AloneParts, 'env' | 'locations'>): AloneParts {
+function wholeParts(config: Config, aloneParts: Pick<AloneParts, 'env' | 'locations'>): AloneParts {
   const { SHEAF_LEASE_SECONDS: leaseSeconds, SHEAF_ALONE_HEAP_MIB: heapMb } = config;
-  return { ...apart, leaseSeconds, heapMb };
+  return { ...aloneParts, leaseSeconds, heapMb };
 }
 
 /** Whether it is done by then; whatever is not goes on behind. */

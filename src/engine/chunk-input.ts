@@ -1,7 +1,7 @@
 import type { RecordFault } from '../core/chunk.ts';
 import { FILE_ERRORS, RECORD_ERRORS } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
-import type { Run } from '../core/probes.ts';
+import type { RecordSpan } from '../core/probes.ts';
 import { RecordReader } from '../core/record.ts';
 import type { CoercionCounts } from '../core/tally.ts';
 import { customIdReader } from '../formats/custom-id.ts';
@@ -43,8 +43,8 @@ export class ChunkInput {
     };
   }
 
-  /** The records of a run; nothing is done with any other. */
-  of({ from, to }: Run): CheckedRecord[] {
+  /** The records of a span; nothing is done with any other. */
+  of({ from, to }: RecordSpan): CheckedRecord[] {
     const { firstRecord } = this.#claim.range;
     const [start, end] = [from - firstRecord, to - firstRecord + 1];
     for (let index = start; index < end; index += 1) this.#checked[index] ??= this.#check(index);

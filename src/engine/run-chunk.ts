@@ -40,8 +40,8 @@ export async function runChunk(
   try {
     const input = await readChunk(engine, claim, operation, lease.signal);
     const chunk = { session, claim, lease, operation, pass };
-    for await (const run of trial?.runs() ?? []) {
-      const pause = await runInTransaction(engine, chunk, input.of(run), 'run');
+    for await (const span of trial?.spans() ?? []) {
+      const pause = await runInTransaction(engine, chunk, input.of(span), 'span');
       if (pause !== null) return pause;
       lease.signal.throwIfAborted();
     }
@@ -66,10 +66,10 @@ interface OpenChunk {
 }
 
 /**
- * What is done in a transaction: `all` of the chunk, with which it settles; a `run` of it, whose results are kept; or
- * the `rest` after its runs, in which nothing is tried any more.
+ * What is done in a transaction: `all` of the chunk, with which it settles; a `span` of it, whose results are kept; or
+ * the `rest` after its spans, in which nothing is tried any more.
  */
-type Share = 'all' | 'run' | 'rest';
+type Share = 'all' | 'span' | 'rest';
 
 /** One transaction: the handler runs, the part is stored and the chunk is settled, or its rest has to wait. */
 async function runInTransaction(
@@ -91,7 +91,7 @@ async function runInTransaction(
     const tried = now.map(({ number }, index) =>
       afterTry(triesOf(operation, claim), known.get(number) ?? newTo(claim, number), results[index]!),
     );
-    if (share === 'run' && allowed >= due.length) return { tried };
+    if (share === 'span' && allowed >= due.length) return { tried };
     for (const entry of tried) known.set(entry.record, entry);
     const waits = open.flatMap(({ number }) => {
       const entry = known.get(number);

@@ -40,7 +40,7 @@ export async function runOutside(
   trial?: Trial,
 ): Promise<Pause | null> {
   const until = performance.now() + VISIT_MS;
-  // Read once: what a run adds to it is of no other, and runs that are done must not use up every visit.
+  // Read once: what a span adds to it is of no other, and spans that are done must not use up every visit.
   const known = new Map((await session.journal(claim)).map((entry) => [entry.record, entry]));
   const chunk = { session, claim, lease, operation, known, until };
   if (trial === undefined) {
@@ -48,8 +48,8 @@ export async function runOutside(
     const heldBackSeconds = await sendOpen(engine, chunk, records);
     return await settleOrPause(engine, chunk, records, { heldBackSeconds });
   }
-  for await (const run of trial.runs()) {
-    const delaySeconds = await sendOpen(engine, chunk, input.of(run));
+  for await (const span of trial.spans()) {
+    const delaySeconds = await sendOpen(engine, chunk, input.of(span));
     if (delaySeconds === 0 && performance.now() <= chunk.until) continue;
     await session.settleProcessing(claim, async (_tx, journal) => {
       return { entries: [], delaySeconds, progressed: isAhead(journal, known) };

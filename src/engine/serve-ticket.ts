@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts';
 import { afterFault, nameOf } from './after-fault.ts';
 import { claimWithRoom, leaveRoom, runsAlone } from './alone/claim-with-room.ts';
 import type { AloneRoom } from './alone/room.ts';
-import { workApart } from './alone/work-apart.ts';
+import { watchAlone } from './alone/watch-alone.ts';
 import { brokenOff } from './break-off.ts';
 import { type DoStep, doStep } from './do-step.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
@@ -139,7 +139,7 @@ async function underLease(
     const paused = await engine.leases.hold(lease, async (held) => {
       checkCrashes(engine, claim, lease);
       if (engine.alone === undefined || !runsAlone(claim)) return await work(held);
-      return await workApart(engine, engine.alone.run, claim, held);
+      return await watchAlone(engine, engine.alone.run, claim, held);
     });
     if (paused !== null) await wakeAfter(engine, claim, paused);
   } catch (error) {

@@ -32,7 +32,7 @@ export async function validateChunk(
 ): Promise<void> {
   const operation = operationOf(engine.operations, claim);
   const input = await readChunk(engine, claim, operation, lease.signal);
-  for await (const run of trial?.runs() ?? []) input.of(run);
+  for await (const span of trial?.spans() ?? []) input.of(span);
   await trial?.over();
   const { records, coerced } = input.all();
   const bad = records.flatMap((record) => (record.errors === undefined ? [] : [record]));

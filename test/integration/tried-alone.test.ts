@@ -7,7 +7,7 @@ import { AloneHere } from '../support/alone-here.ts';
 import { crashInTransaction, crashOutside } from '../support/crashing-operations.ts';
 import { openTestSheaf, type TestSheaf } from '../support/sheaf.ts';
 
-/** Rule 11: a suspect chunk is tried run by run. */
+/** Rule 11: a suspect chunk is tried span by span. */
 
 const RECORDS = 6;
 const FILE = `id,does,text\n${Array.from({ length: RECORDS }, (_, at) => `a${at + 1},nothing,aaa\n`).join('')}`;
@@ -65,7 +65,7 @@ describe('of a suspect chunk', () => {
     ['with effects outside', 'call', crashOutside.name],
   ];
 
-  // A handler that asked for another try in a run before the one that crashed leaves records like these.
+  // A handler that asked for another try in a span before the one that crashed leaves records like these.
   it.each(STAGES)(
     'what is in none of the runs that are left is tried %s after them',
     async (_, stage, operation) => {

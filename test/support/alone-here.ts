@@ -1,4 +1,4 @@
-import type { Run } from '../../src/core/probes.ts';
+import type { RecordSpan } from '../../src/core/probes.ts';
 import { doAlone } from '../../src/engine/alone/do-alone.ts';
 import { AloneRoom } from '../../src/engine/alone/room.ts';
 import type { Begins } from '../../src/engine/alone/trial.ts';
@@ -29,19 +29,19 @@ export class AloneHere {
 
   /**
    * @param engine what the child has for its work
-   * @param begins is told of each run of records once the worker knows of it
+   * @param begins is told of each span of records once the worker knows of it
    */
   of(engine: ServeTicket, begins: Begins = async () => undefined): NonNullable<ServeTicket['alone']> {
     return {
       room: new AloneRoom(),
       run: async (claim, lease) => {
-        let at: Run | null = null;
+        let at: RecordSpan | null = null;
         const ends = new Promise<AloneEnd>((resolve) => {
-          this.#end = () => resolve({ crashed: 'for the test', run: at });
+          this.#end = () => resolve({ crashed: 'for the test', span: at });
         });
-        const work = doAlone(engine, claim, lease, async (run) => {
-          at = run;
-          await begins(run);
+        const work = doAlone(engine, claim, lease, async (span) => {
+          at = span;
+          await begins(span);
         });
         // When the process has ended nobody waits for it any more.
         work.catch(() => undefined);

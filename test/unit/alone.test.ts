@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { Run } from '../../src/core/probes.ts';
+import type { RecordSpan } from '../../src/core/probes.ts';
 import { AloneRoom } from '../../src/engine/alone/room.ts';
 import { Trial } from '../../src/engine/alone/trial.ts';
-import { workApart } from '../../src/engine/alone/work-apart.ts';
+import { watchAlone } from '../../src/engine/alone/watch-alone.ts';
 import type { AloneEnd } from '../../src/engine/ports/alone.ts';
 import type { BatchClaim, ChunkClaim } from '../../src/engine/ports/claims.ts';
 import { silentLog } from '../support/silent-log.ts';
 
-const RUN: Run = { from: 11, to: 20 };
+const SPAN: RecordSpan = { from: 11, to: 20 };
 const range = { number: 2, firstRecord: 11, records: 10 };
 const chunk = { kind: 'chunk', batchId: 'b1', range, probes: [] } as unknown as ChunkClaim;
 const batch = { kind: 'batch', batchId: 'b1' } as BatchClaim;
@@ -35,30 +35,30 @@ describe('the room for what runs alone', () => {
 describe('the trial of a suspect chunk', () => {
   const tried = async (claim: ChunkClaim) => {
     const did: unknown[] = [];
-    const trial = new Trial(claim, async (run) => void did.push(['told', run]));
-    for await (const run of trial.runs()) did.push(['tried', run]);
+    const trial = new Trial(claim, async (span) => void did.push(['told', span]));
+    for await (const span of trial.spans()) did.push(['tried', span]);
     await trial.over();
     return did;
   };
 
   test('begins with all of its records, told before they are tried', async () => {
     expect(await tried(chunk)).toEqual([
-      ['told', RUN],
-      ['tried', RUN],
+      ['told', SPAN],
+      ['tried', SPAN],
       ['told', null],
     ]);
   });
 
-  test('goes on with the runs that are left, in their order', async () => {
+  test('goes on with the spans that are left, in their order', async () => {
     const probes = [
       { from: 13, to: 13, crashes: 2 },
       { from: 14, to: 20, crashes: 0 },
     ];
-    const runs = probes.map(({ from, to }) => ({ from, to }));
+    const spans = probes.map(({ from, to }) => ({ from, to }));
     expect(await tried({ ...chunk, probes })).toEqual([
-      ...runs.flatMap((run) => [
-        ['told', run],
-        ['tried', run],
+      ...spans.flatMap((span) => [
+        ['told', span],
+        ['tried', span],
       ]),
       ['told', null],
     ]);
@@ -73,9 +73,9 @@ describe('work in a process of its own', () => {
     { noted = null, lost = false }: { noted?: number[] | null; lost?: boolean } = {},
   ) {
     const abort = new AbortController();
-    const blamed: (Run | null)[] = [];
-    const noteCrash = async (_: ChunkClaim, run: Run | null) => {
-      blamed.push(run);
+    const blamed: (RecordSpan | null)[] = [];
+    const noteCrash = async (_: ChunkClaim, span: RecordSpan | null) => {
+      blamed.push(span);
       return noted;
     };
     const lease = { signal: abort.signal, progress: () => {}, alive: () => {} };
@@ -84,7 +84,7 @@ describe('work in a process of its own', () => {
       return end;
     };
     const engine = { work: { noteCrash }, settings: { maxCrashes: 2 }, log: silentLog };
-    const outcome = await workApart(engine, runAlone, claim, lease).catch((error: unknown) => error);
+    const outcome = await watchAlone(engine, runAlone, claim, lease).catch((error: unknown) => error);
     return { outcome, blamed };
   }
 
@@ -95,13 +95,13 @@ describe('work in a process of its own', () => {
   });
 
   test('whose process has crashed over records is tried again at once, without an attempt', async () => {
-    const { outcome, blamed } = await comesTo(chunk, { crashed: 'SIGABRT', run: RUN }, { noted: [12] });
+    const { outcome, blamed } = await comesTo(chunk, { crashed: 'SIGABRT', span: SPAN }, { noted: [12] });
     expect(outcome).toMatchObject({ name: 'RetryableFault', free: true });
-    expect(blamed).toEqual([RUN]);
+    expect(blamed).toEqual([SPAN]);
   });
 
   test('over so many records that it is no doing of theirs is given up', async () => {
-    const { outcome } = await comesTo(chunk, { crashed: 'SIGABRT', run: RUN }, { noted: [12, 15] });
+    const { outcome } = await comesTo(chunk, { crashed: 'SIGABRT', span: SPAN }, { noted: [12, 15] });
     expect(outcome).toMatchObject({ name: 'PermanentFault', code: 'retries_exhausted' });
     expect((outcome as Error).message).toBe('2 records of chunk 2 have crashed their process');
   });
@@ -110,13 +110,13 @@ describe('work in a process of its own', () => {
     ['before any record has begun, or after its commit', chunk],
     ['in a step', batch],
   ])('%s costs an attempt', async (_, claim) => {
-    const { outcome } = await comesTo(claim, { crashed: 'exit code 1', run: null });
+    const { outcome } = await comesTo(claim, { crashed: 'exit code 1', span: null });
     expect(outcome).toMatchObject({ name: 'RetryableFault', free: false });
     expect((outcome as Error).message).toBe('its process ended: exit code 1');
   });
 
   test('whose lease was lost blames nobody', async () => {
-    const { outcome, blamed } = await comesTo(chunk, { crashed: 'SIGKILL', run: RUN }, { lost: true });
+    const { outcome, blamed } = await comesTo(chunk, { crashed: 'SIGKILL', span: SPAN }, { lost: true });
     expect(outcome).toBe(LOST);
     expect(blamed).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { afterCrash, firstProbes, MOST_CRASHES_ALONE, type Probing } from '../..
 
 interface Search {
   crashes: number;
-  /** Runs that went well. */
+  /** Spans that went well. */
   passed: number;
   crashed: readonly number[];
 }
@@ -45,7 +45,7 @@ describe('the search for records that crash their process', () => {
     expect(search(1, 5000, [5000]).passed).toBeLessThan(3 * 32);
   });
 
-  test('blames no run that is not to be tried, such as one that has committed meanwhile', () => {
+  test('blames no span that is not to be tried, such as one that has committed meanwhile', () => {
     const probing = { probes: firstProbes({ firstRecord: 1, records: 10 }), crashed: [] };
     expect(afterCrash(probing, { from: 1, to: 5 })).toBeNull();
     expect(afterCrash({ probes: [], crashed: [] }, { from: 1, to: 10 })).toBeNull();

@@ -32,7 +32,7 @@ export const chunks = pgTable(
     attempts: integer('attempts').notNull().default(0),
     /** How often its worker was gone before it was settled, in this phase: such a chunk runs in a process of its own. */
     crashes: integer('crashes').notNull().default(0),
-    /** Of such a chunk: the runs of its records that are still to be tried alone. */
+    /** Of such a chunk: the spans of its records that are still to be tried alone. */
     probes: jsonb('probes'),
     /** Numbers of its records that crashed their process alone, as often as they may: they fail, in both phases. */
     crashed: jsonb('crashed'),

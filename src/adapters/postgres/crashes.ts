@@ -1,5 +1,5 @@
 import { LeaseLost } from '../../core/errors.ts';
-import { afterCrash, firstProbes, type Probe, type Run } from '../../core/probes.ts';
+import { afterCrash, firstProbes, type Probe, type RecordSpan } from '../../core/probes.ts';
 import { type ChunkClaim, leaseOf } from '../../engine/ports/claims.ts';
 import type { Sql } from './connect.ts';
 import { endSessions, heldUnder } from './end-sessions.ts';
@@ -17,7 +17,7 @@ interface Probed {
 export async function noteCrash(
   sql: Sql,
   claim: ChunkClaim,
-  run: Run | null,
+  span: RecordSpan | null,
 ): Promise<readonly number[] | null> {
   const { batchId, range, lease } = claim;
   await endSessions(sql, heldUnder(sql, leaseOf(claim)));
@@ -26,9 +26,9 @@ export async function noteCrash(
       select probes, crashed from chunks
       where batch_id = ${batchId} and number = ${range.number} and lease = ${lease} for update`;
     if (held === undefined) throw new LeaseLost(`chunk ${range.number} of batch ${batchId}`);
-    if (run === null) return null;
+    if (span === null) return null;
     const probes = held.probes === null || held.probes.length === 0 ? firstProbes(range) : held.probes;
-    const after = afterCrash({ probes, crashed: held.crashed ?? [] }, run);
+    const after = afterCrash({ probes, crashed: held.crashed ?? [] }, span);
     if (after === null) return null;
     await tx`
       update chunks set probes = ${tx.json(after.probes.map((probe) => ({ ...probe })))},

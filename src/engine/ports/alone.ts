@@ -1,4 +1,4 @@
-import type { Run } from '../../core/probes.ts';
+import type { RecordSpan } from '../../core/probes.ts';
 import type { HeldLease } from '../lease-keeper.ts';
 import type { Pause } from '../settle-chunk.ts';
 import type { BatchClaim, ChunkClaim } from './claims.ts';
@@ -7,8 +7,8 @@ import type { BatchClaim, ChunkClaim } from './claims.ts';
 export type AloneEnd =
   /** As it would have here. */
   | { paused: Pause | null }
-  /** The process ended before; `run` is what it was at, if it had begun with any records. */
-  | { crashed: string; run: Run | null };
+  /** The process ended before; `span` is what it was at, if it had begun with any records. */
+  | { crashed: string; span: RecordSpan | null };
 
 /**
  * Does what was claimed in a process of its own, which ends with the lease.

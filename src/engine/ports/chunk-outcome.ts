@@ -44,7 +44,7 @@ export interface ProcessingPause {
   delaySeconds: number;
   /** Some records were tried since the chunk was claimed: the batch is not stalled before this wait is over. */
   progressed: boolean;
-  /** All runs of a suspect chunk were tried: what still waits is tried as at first, whichever run it was of. */
+  /** All spans of a suspect chunk were tried: what still waits is tried as at first, whichever span it was of. */
   allTried?: boolean;
 }
 

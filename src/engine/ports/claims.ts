@@ -69,7 +69,7 @@ export interface ChunkClaim {
   attempts: number;
   /** How often the worker was gone that was at it, in this phase. */
   crashes: number;
-  /** The runs of its records that are still to be tried alone; none: it was not tried so, or all were. */
+  /** The spans of its records that are still to be tried alone; none: it was not tried so, or all were. */
   probes: readonly Probe[];
   /** Numbers of its records that crashed their process alone as often as they may. */
   crashed: readonly number[];

@@ -1,6 +1,6 @@
 import type { BatchStatus, Stage } from '../../core/batch.ts';
 import type { BatchReasonCode } from '../../core/errors.ts';
-import type { Run } from '../../core/probes.ts';
+import type { RecordSpan } from '../../core/probes.ts';
 import type { ConvertedInput, CopiedInput, RetrySources } from './batch-input.ts';
 import type { ChunkLines, WrittenResults } from './batch-results.ts';
 import type { ChunkSession } from './chunk-session.ts';
@@ -30,14 +30,14 @@ export interface WorkStore {
    */
   giveBack(lease: LeaseRef, options: { delaySeconds: number; free: boolean }): Promise<boolean>;
   /**
-   * The process in which the chunk was tried alone has ended. Its database session is ended, and the run of records that
+   * The process in which the chunk was tried alone has ended. Its database session is ended, and the span of records that
    * it was at is cut into parts, or the single record of it is counted and given up in the end.
-   * @param run `null`: it was at none
-   * @returns the numbers of all records of the chunk that are given up; `null`: no run is to be blamed, as it had not
+   * @param span `null`: it was at none
+   * @returns the numbers of all records of the chunk that are given up; `null`: no span is to be blamed, as it had not
    *   begun or had committed already
    * @throws {LeaseLost}
    */
-  noteCrash(claim: ChunkClaim, run: Run | null): Promise<readonly number[] | null>;
+  noteCrash(claim: ChunkClaim, span: RecordSpan | null): Promise<readonly number[] | null>;
   rejectHash(claim: BatchClaim, hash: string): Promise<void>;
   /** @throws {PermanentFault} duplicate_file */
   finishCopy(claim: BatchClaim, input: CopiedInput): Promise<void>;

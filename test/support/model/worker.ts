@@ -95,8 +95,8 @@ export class MortalWorker {
       stopping: () => oneStep && looks++ > 0,
     };
     // As it is seen from here: it may end by itself, and ends with the worker.
-    const alone = this.#alone.of(engine, async (run) => {
-      if (run !== null) await this.#pass('begun');
+    const alone = this.#alone.of(engine, async (span) => {
+      if (span !== null) await this.#pass('begun');
     });
     return this.#run(() => serveTicket({ ...engine, alone }, stage));
   }

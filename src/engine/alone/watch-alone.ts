@@ -7,7 +7,7 @@ import type { WorkStore } from '../ports/work-store.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { Pause } from '../settle-chunk.ts';
 
-export interface WorkApart {
+export interface WatchAlone {
   work: Pick<WorkStore, 'noteCrash'>;
   settings: Pick<EngineSettings, 'maxCrashes'>;
   log: Log;
@@ -18,8 +18,8 @@ export interface WorkApart {
  * was: they are tried again in parts, which costs no attempt. What cannot be blamed on records costs one.
  * @throws {RetryableFault} after a crash @throws {PermanentFault} retries_exhausted: too many records crash it
  */
-export async function workApart(
-  engine: WorkApart,
+export async function watchAlone(
+  engine: WatchAlone,
   runAlone: RunAlone,
   claim: BatchClaim | ChunkClaim,
   lease: HeldLease,
@@ -29,15 +29,15 @@ export async function workApart(
   // Whoever was told to stop, or has lost its lease, is not to be blamed for its end.
   lease.signal.throwIfAborted();
 
-  const { crashed: how, run } = end;
+  const { crashed: how, span } = end;
   const isChunk = claim.kind === 'chunk';
-  const about = { batch: claim.batchId, ...(isChunk && { chunk: claim.range.number }), run, how };
+  const about = { batch: claim.batchId, ...(isChunk && { chunk: claim.range.number }), span, how };
   engine.log.warn(about, 'work that runs alone has crashed its process');
-  const givenUp = isChunk ? await engine.work.noteCrash(claim, run) : null;
+  const givenUp = isChunk ? await engine.work.noteCrash(claim, span) : null;
   if (givenUp === null) throw new RetryableFault(`its process ended: ${how}`);
   if (givenUp.length >= engine.settings.maxCrashes) {
     const message = `${givenUp.length} records of chunk ${isChunk ? claim.range.number : ''} have crashed their process`;
     throw new PermanentFault('retries_exhausted', message);
   }
-  throw new RetryableFault('records are tried in smaller runs', { free: true });
+  throw new RetryableFault('records are tried in smaller spans', { free: true });
 }
