@@ -156,7 +156,7 @@ describe('what has no owner', () => {
       ...keeping,
       owners: async (places: readonly unknown[]) => places.map(() => nobody),
       naming: async () => [],
-      heldUploads: async () => [],
+      unusedUploads: async () => [],
     };
     const before = await sheaf.keys('');
     const wrong = checkObjects({ objects, keeping: other }, { fix: true, marginSeconds: 0 }, () => {});

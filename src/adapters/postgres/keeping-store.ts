@@ -1,12 +1,12 @@
 import { TERMINAL_STATUSES } from '../../core/batch.ts';
 import type { ResultFile } from '../../engine/ports/batch-results.ts';
 import type {
-  HeldUpload,
   KeepingStore,
   LackingBatch,
   NamedObject,
   NamingBatch,
   UntidyBatch,
+  UnusedUpload,
 } from '../../engine/ports/keeping-store.ts';
 import { systemIn, writeAudit } from './audit.ts';
 import type { Sql, Transaction } from './connect.ts';
@@ -25,12 +25,12 @@ export function postgresKeepingStore(sql: Sql): KeepingStore {
     tidied: (batch, bytes) => faultsTold(() => noteTidied(sql, batch, bytes)),
     naming: (after, limit) => faultsTold(() => namingBatches(sql, after, limit)),
     namedBy: (batchId) => namedObjects(sql, batchId),
-    lacking: (batchId) => faultsTold(() => lackingBatch(sql, batchId)),
+    asItIs: (batchId) => faultsTold(() => batchAsItIs(sql, batchId)),
     writeAgain: (batch) => faultsTold(() => writeAgain(sql, batch)),
     expire: (batch) => faultsTold(() => expireNow(sql, batch)),
-    heldUploads: (after, limit) => faultsTold(() => heldUploads(sql, after, limit)),
-    isStillHeld: (upload) => faultsTold(() => isStillHeld(sql, upload)),
-    uploadEmpty: (upload) => faultsTold(() => noteEmpty(sql, upload)),
+    unusedUploads: (after, limit) => faultsTold(() => unusedUploads(sql, after, limit)),
+    isStillUnused: (upload) => faultsTold(() => isStillUnused(sql, upload)),
+    noteUploadEmpty: (upload) => faultsTold(() => noteUploadEmpty(sql, upload)),
   };
 }
 
@@ -83,7 +83,7 @@ async function* namedObjects(sql: Sql, batchId: string): AsyncGenerator<NamedObj
   }
 }
 
-async function lackingBatch(sql: Sql, batchId: string): Promise<LackingBatch | null> {
+async function batchAsItIs(sql: Sql, batchId: string): Promise<LackingBatch | null> {
   const [batch] = await sql<LackingBatch[]>`
     select id as "batchId", account_id as "accountId", status, dry_run as "dryRun", results_at::text as "resultsAt"
     from batches b where id = ${batchId} and expired_at is null and not ${removing(sql)}`;
@@ -126,25 +126,25 @@ async function noteMended(
 }
 
 /** Only what was seen in the store once can be gone: nothing may ever have been put to a URL. */
-async function heldUploads(sql: Sql, after: string | null, limit: number): Promise<HeldUpload[]> {
-  return await sql<HeldUpload[]>`
+async function unusedUploads(sql: Sql, after: string | null, limit: number): Promise<UnusedUpload[]> {
+  return await sql<UnusedUpload[]>`
     select id, account_id as "accountId", object_key as "objectKey", measured_at::text as "measuredAt" from uploads
-    where (${after}::uuid is null or id > ${after}::uuid) and ${held(sql)} order by id limit ${limit}`;
+    where (${after}::uuid is null or id > ${after}::uuid) and ${unused(sql)} order by id limit ${limit}`;
 }
 
-function held(sql: Sql) {
+function unused(sql: Sql) {
   return sql`
     removed_at is null and invalidated_at is null and used_by is null and expires_at > now() and measured_at is not null
     and stored_bytes > 0 and multipart_id is null`;
 }
 
-async function isStillHeld(sql: Sql, { id, measuredAt }: HeldUpload): Promise<boolean> {
+async function isStillUnused(sql: Sql, { id, measuredAt }: UnusedUpload): Promise<boolean> {
   const [upload] = await sql`
-    select from uploads where id = ${id} and ${held(sql)} and measured_at = ${measuredAt}::text::timestamptz`;
+    select from uploads where id = ${id} and ${unused(sql)} and measured_at = ${measuredAt}::text::timestamptz`;
   return upload !== undefined;
 }
 
-async function noteEmpty(sql: Sql, { id, accountId, measuredAt }: HeldUpload): Promise<boolean> {
+async function noteUploadEmpty(sql: Sql, { id, accountId, measuredAt }: UnusedUpload): Promise<boolean> {
   return await transaction(sql, async (tx) => {
     const noted = await tx`
       update uploads set stored_bytes = 0, measured_at = clock_timestamp()

@@ -15,7 +15,7 @@ const COUNTED = { input: 'inputs', part: 'parts', result: 'results' } as const;
 export async function examineBatch(check: Check, batchId: string): Promise<void> {
   const { keeping, fix, tell } = check;
   // Seen before its objects are looked for: what changes it meanwhile keeps it from being mended.
-  const batch = await keeping.lacking(batchId);
+  const batch = await keeping.asItIs(batchId);
   if (batch === null) return;
   const gone: Gone = { inputs: 0, parts: 0, results: 0, key: '' };
   for await (const page of keeping.namedBy(batchId)) await lookFor(check, page, gone);

@@ -28,7 +28,7 @@ export async function lookThrough(
       }
       if (standing.isNamed) seen += 1;
     }
-    await settle(check, judged);
+    await tellPage(check, judged);
   }
   if (batchId !== null) await onNamed(batchId, seen);
 }
@@ -40,7 +40,7 @@ export async function lookThroughUnfinished(check: Check, prefix: string): Promi
     for (const { found, standing } of await judge(check, page, true)) {
       const { key, uploadId, at } = found;
       summary.unfinished_uploads += 1;
-      if (!counts(check, standing.is, at)) continue;
+      if (!tallied(check, standing.is, at)) continue;
       if (standing.is === 'strange') {
         check.tell({ kind: 'strange_object', key, remedy: null });
         continue;
@@ -79,8 +79,8 @@ async function judge<Found extends { key: string }>(
   });
 }
 
-/** Whether it is to be told of. */
-function counts({ summary, marginSeconds }: Check, standing: Standing, at: number): boolean {
+/** Counts it; true: it is to be told of. */
+function tallied({ summary, marginSeconds }: Check, standing: Standing, at: number): boolean {
   if (standing === 'kept') summary.kept += 1;
   else if (standing === 'swept') summary.left_to_sweep += 1;
   else if (at > Date.now() - marginSeconds * 1000) summary.young += 1;
@@ -88,10 +88,10 @@ function counts({ summary, marginSeconds }: Check, standing: Standing, at: numbe
   return false;
 }
 
-/** All lost ones of a page go with one request. */
-async function settle(check: Check, judged: readonly Judged<FoundObject>[]): Promise<void> {
+/** Tells of what a page has; all lost ones of it go with one request. */
+async function tellPage(check: Check, judged: readonly Judged<FoundObject>[]): Promise<void> {
   const { objects, signal, fix } = check;
-  const told = judged.filter(({ found, standing }) => counts(check, standing.is, found.at));
+  const told = judged.filter(({ found, standing }) => tallied(check, standing.is, found.at));
   const lost = told.filter(({ standing }) => standing.is === 'lost').map(({ found }) => found.key);
   if (fix) await objects.removeListed(lost, signal && { signal });
   for (const { found, standing } of told) {

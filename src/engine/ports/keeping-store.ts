@@ -41,7 +41,7 @@ export interface NamedObject {
   of: 'input' | 'part' | 'result';
 }
 
-/** A batch as it is judged whose objects are gone. */
+/** A batch that lacks objects, as it is judged. */
 export interface LackingBatch {
   batchId: string;
   accountId: string;
@@ -50,8 +50,8 @@ export interface LackingBatch {
   resultsAt: string | null;
 }
 
-/** An upload that a batch may be made of, and of which the store had something. */
-export interface HeldUpload {
+/** An upload that a batch may still be made of, and of which the store had something. */
+export interface UnusedUpload {
   id: string;
   accountId: string;
   objectKey: string;
@@ -72,16 +72,17 @@ export interface KeepingStore {
   naming(after: string | null, limit: number): Promise<NamingBatch[]>;
   /** What a batch names, a page at a time; nothing of one that is being removed. */
   namedBy(batchId: string): AsyncIterable<NamedObject[]>;
-  lacking(batchId: string): Promise<LackingBatch | null>;
+  /** `null`: it is gone, has expired, or is being removed. */
+  asItIs(batchId: string): Promise<LackingBatch | null>;
   /** Lets the results of an ended batch be written once more. False: it is not as it was seen any more, here and below. */
   writeAgain(batch: LackingBatch): Promise<boolean>;
   /** Lets an ended batch expire at once: the sweep does the rest. */
   expire(batch: LackingBatch): Promise<boolean>;
 
   /** In the order of their ids, after one of them. */
-  heldUploads(after: string | null, limit: number): Promise<HeldUpload[]>;
+  unusedUploads(after: string | null, limit: number): Promise<UnusedUpload[]>;
   /** Whether it is as it was seen. */
-  isStillHeld(upload: HeldUpload): Promise<boolean>;
+  isStillUnused(upload: UnusedUpload): Promise<boolean>;
   /** Notes that nothing is stored of an upload. */
-  uploadEmpty(upload: HeldUpload): Promise<boolean>;
+  noteUploadEmpty(upload: UnusedUpload): Promise<boolean>;
 }
