@@ -5,6 +5,7 @@ import type { Finding } from '../core/findings.ts';
 import { locateServices } from '../locate.ts';
 import { findingInWords, summaryInWords } from './check-in-words.ts';
 import { UsageError } from './demo-arguments.ts';
+import { type Interrupted, watchInterruption } from './interruption.ts';
 
 const MARGIN_SECONDS = 3600;
 
@@ -13,7 +14,7 @@ const MOST_SECONDS = 10 * 365 * 86_400;
 
 /**
  * `npx sheaf check`: tells where the object store and PostgreSQL do not go together, a line each as it is found.
- * @returns the exit code: 1 when something is left that does not go together
+ * @returns the exit code: 1 when something is left that does not go together, 130 when it was interrupted
  * @throws {UsageError} @throws {Error} that says what is wrong
  */
 export async function check(args: readonly string[]): Promise<number> {
@@ -21,9 +22,17 @@ export async function check(args: readonly string[]): Promise<number> {
   const config = readConfig(environment());
   const locations = await locateServices(config);
   const tell = (finding: Finding) => line(json ? JSON.stringify(finding) : findingInWords(finding));
-  const summary = await checkStore(locations, { fix, marginSeconds }, tell);
-  line(json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryInWords(summary, fix));
-  return summary.found > summary.mended ? 1 : 0;
+  const signal = watchInterruption();
+  try {
+    const summary = await checkStore(locations, { fix, marginSeconds, signal }, tell);
+    line(json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryInWords(summary, fix));
+    return summary.found > summary.mended ? 1 : 0;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const { message } = signal.reason as Interrupted;
+    process.stderr.write(`sheaf: broken off (${message}): there may be more than was told\n`);
+    return 130;
+  }
 }
 
 function line(text: string): void {

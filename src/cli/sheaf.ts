@@ -15,7 +15,7 @@ const HELP = `Usage:
   npx sheaf check [--fix] [--json] [--older-than SECONDS]
       compares the object store with the database; --fix removes what has no owner and is older than
       SECONDS (3600 if left out), and makes the database tell the truth about what is gone. Exit code 1:
-      something does not go together
+      something does not go together; 130: it was interrupted
 
   npm start                everything on this machine, until it is stopped
   npm run demo             a sample of 100,000 records, from the upload to the results
@@ -32,7 +32,7 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<string | num
   check,
 };
 
-/** The exit code: 0 done, 1 it could not be done, 2 called wrongly. */
+/** The exit code: 0 done, 1 it could not be done, 2 called wrongly; a command may have others. */
 async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
     if (name === undefined || name === 'help' || name === '--help' || name === '-h') {

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -165,6 +167,24 @@ describe('what has no owner', () => {
   });
 });
 
+it('tells of all that it has done when it is broken off', async () => {
+  const unknown = uuidv7();
+  const keys = Array.from({ length: 12 }, () => `${batchPrefix(unknown)}input/${randomUUID()}`);
+  for (const key of keys) await put(key);
+  const found: string[] = [];
+  const breakOff = new AbortController();
+  const options = { fix: true, marginSeconds: 0, signal: breakOff.signal };
+  const { keeping } = sheaf.services;
+  const broken = checkObjects({ objects, keeping }, options, (finding) => {
+    if ('key' in finding) found.push(finding.key);
+    breakOff.abort(new Error('enough'));
+  });
+  await expect(broken).rejects.toThrow('enough');
+  expect(found).not.toEqual([]);
+  expect([...found, ...(await sheaf.keys(batchPrefix(unknown)))].sort()).toEqual([...keys].sort());
+  await check({ fix: true });
+});
+
 describe('what is gone', () => {
   it('with everything else is not mended: it is another store, most likely', async () => {
     const batch = await run('elsewhere');
@@ -287,5 +307,23 @@ describe('npx sheaf check', () => {
       { kind: 'object_without_owner', key, bytes: 1, remedy: 'removed' },
       { kind: 'summary', found: 1, mended: 1 },
     ]);
+  });
+
+  it('ends with 130 when it is interrupted', async () => {
+    const asked = gate();
+    const silent = createServer(() => void asked.wait());
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const settings = { ...settingsOf(sheaf.locations), S3_ENDPOINT: `http://127.0.0.1:${port}` };
+    const interrupted = sheafCommand(['check'], settings, '', async (child) => {
+      await asked.arrived;
+      child.kill('SIGINT');
+    });
+    expect(await interrupted).toMatchObject({
+      code: 130,
+      err: expect.stringContaining('broken off (SIGINT)'),
+    });
+    silent.closeAllConnections();
+    silent.close();
   });
 });

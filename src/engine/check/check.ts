@@ -4,7 +4,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 
 export interface CheckObjects {
   keeping: Omit<KeepingStore, 'untidy' | 'tidied'>;
-  objects: Pick<ObjectStore, 'head' | 'list' | 'unfinished' | 'abortMultipart' | 'remove' | 'removeListed'>;
+  objects: Pick<ObjectStore, 'head' | 'list' | 'unfinished' | 'abortMultipart' | 'removeListed'>;
 }
 
 export interface CheckOptions {
@@ -12,6 +12,7 @@ export interface CheckOptions {
   fix: boolean;
   /** What was stored more recently is left alone. */
   marginSeconds: number;
+  /** Breaks it off, between two things; whatever was done is told. */
   signal?: AbortSignal;
 }
 

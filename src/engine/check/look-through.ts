@@ -45,7 +45,7 @@ export async function lookThroughUnfinished(check: Check, prefix: string): Promi
         check.tell({ kind: 'strange_object', key, remedy: null });
         continue;
       }
-      if (fix) await objects.abortMultipart(key, uploadId, signal);
+      if (fix) await objects.abortMultipart(key, uploadId);
       check.tell({
         kind: 'unfinished_upload_without_owner',
         key,
@@ -90,10 +90,10 @@ function tallied({ summary, marginSeconds }: Check, standing: Standing, at: numb
 
 /** Tells of what a page has; all lost ones of it go with one request. */
 async function tellPage(check: Check, judged: readonly Judged<FoundObject>[]): Promise<void> {
-  const { objects, signal, fix } = check;
+  const { objects, fix } = check;
   const told = judged.filter(({ found, standing }) => tallied(check, standing.is, found.at));
   const lost = told.filter(({ standing }) => standing.is === 'lost').map(({ found }) => found.key);
-  if (fix) await objects.removeListed(lost, signal && { signal });
+  if (fix) await objects.removeListed(lost);
   for (const { found, standing } of told) {
     const { key, bytes, at } = found;
     if (standing.is === 'strange') check.tell({ kind: 'strange_object', key, remedy: null });
