@@ -81,17 +81,16 @@ async function demonstrate({ run, env, view, paint, interrupted, cleanup }: Demo
   const took = formatDuration((performance.now() - begun) / 1000);
   view.note('start', `PostgreSQL, queue, S3, API and workers are up in ${took}`);
 
-  const signal = interrupted;
   let outcome: Outcome;
   try {
-    const path = own ?? (await writeSample(from, signal));
+    const path = own ?? (await writeSample(from, interrupted));
     const shown = visible(shownPath(path, from));
     if (own !== null) view.note('file', shown);
     else view.note('sample', `${formatRecords(SAMPLE.records)}, ${SAMPLE.bad} of them bad: ${shown}`);
     const client = new SheafClient({ baseUrl: running.url, apiKey: running.adminKey });
-    outcome = await runDemoBatch({ client, run, path, from, view, signal });
+    outcome = await runDemoBatch({ client, run, path, from, view, signal: interrupted });
   } catch (error) {
-    throw signal.aborted ? signal.reason : error;
+    throw interrupted.aborted ? interrupted.reason : error;
   }
   const width = Math.min(WIDEST, process.stdout.columns || WIDEST);
   process.stdout.write(`${summaryLines(outcome, width, paint).join('\n')}\n`);

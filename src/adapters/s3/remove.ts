@@ -10,7 +10,7 @@ import { unfinished } from './unfinished.ts';
 const ABORTS_IN_FLIGHT = 8;
 
 /** A page has as many keys as one request may remove. */
-type RemovalOptions = ListingOptions;
+type RemovalOptions = Omit<ListingOptions, 'after'>;
 
 export async function removeObject(bucket: Bucket, key: string, signal?: AbortSignal): Promise<void> {
   try {
