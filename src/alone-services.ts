@@ -14,7 +14,10 @@ import { engineSettings } from './engine-settings.ts';
 import { BUILT_IN_OPERATIONS } from './operations/built-in.ts';
 import type { Locations } from './services.ts';
 
-/** For one piece of work; its chunk, and the renewals of nothing, have their own. */
+/**
+ * For one piece of work. Its chunk's session has a connection of its own; that for renewals is never opened, as the worker
+ * renews.
+ */
 const CONNECTIONS = 2;
 
 /** What a process is made of that does one piece of work and ends: no queue, no sign-in, nothing that requests need. */

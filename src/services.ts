@@ -70,6 +70,7 @@ export interface Services extends SignInServices {
   idempotency: AnswerSweep;
   /** What is compared with the object store. */
   keeping: KeepingStore;
+  /** How far the sweeps of this process have come with large batches (tidy-batches.ts). */
   tidying: Map<string, TidyPlace>;
   work: PostgresWorkStore;
   limits: LimitStore;

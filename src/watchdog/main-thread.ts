@@ -18,6 +18,8 @@ export function openMainThread(): MainThread {
   try {
     session.connectToMainThread();
   } catch {
+    // As in a Node without inspector. The process is ended by a signal all the same; only the first process of a container
+    // stays, as it takes none from within.
     return { whereItStands: async () => [], exit: () => undefined };
   }
   session.on('Debugger.scriptParsed', ({ params }) => void scripts.set(params.scriptId, params.url));

@@ -2,8 +2,8 @@ import { boolean, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-
 import { moment, sha256 } from './columns.ts';
 
 /**
- * The tables of accounts, and of what a client asked under them. `npm run migration -- NAME` writes what this and the other `*schema.ts` have over the last
- * migration into `drizzle/`; a test fails when the two have drifted apart.
+ * The tables of accounts, and of what a client asked under them. `npm run migration -- NAME` writes what this and the
+ * other `*schema.ts` have over the last migration into `drizzle/`; a test fails when the two have drifted apart.
  */
 
 export const accounts = pgTable('accounts', {

@@ -36,10 +36,16 @@ async function* exported(sql: Sql, filters: AuditFilters): AsyncGenerator<AuditR
 
 /** The ids between which all entries are that may fit; none that comes later, or an export might never end. */
 async function endsOf(sql: Sql, { from, before }: AuditFilters): Promise<{ oldest: number; newest: number }> {
+  const oldest =
+    from === undefined
+      ? sql`(select min(id) from audit_log)`
+      : sql`(select id from audit_log where at >= ${moment(sql, from)} order by at limit 1)`;
+  const newest =
+    before === undefined
+      ? sql`null`
+      : sql`(select id from audit_log where at < ${moment(sql, before)} order by at desc limit 1)`;
   const [ends] = await sql<[{ oldest: number | null; newest: number | null; last: number | null }]>`
-    select (select max(id) from audit_log) as last,
-      ${from === undefined ? sql`(select min(id) from audit_log)` : sql`(select id from audit_log where at >= ${moment(sql, from)} order by at limit 1)`} as oldest,
-      ${before === undefined ? sql`null` : sql`(select id from audit_log where at < ${moment(sql, before)} order by at desc limit 1)`}::bigint as newest`;
+    select (select max(id) from audit_log) as last, ${oldest} as oldest, ${newest}::bigint as newest`;
   const last = ends.last ?? 0;
   // Entries that are written at once may have their ids and their times in different orders.
   return {

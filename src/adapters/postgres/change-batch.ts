@@ -33,7 +33,8 @@ export async function changeBatch(
   const own = ownedBy(sql, actor);
   return await transaction(sql, async (tx) => {
     const [batch] = await tx<(FailedBatch & Noted)[]>`
-      select id, user_name as "userName", operation, metadata, status, status_reason as "statusReason", failed_from as "failedFrom", stop_after as "stopAfter",
+      select id, user_name as "userName", operation, metadata, status, status_reason as "statusReason",
+        failed_from as "failedFrom", stop_after as "stopAfter",
         execution, effects, upload_id as "uploadId", conversion is not null as converting,
         retry_records as "retryRecords", on_duplicate_file as "onDuplicateFile",
         expired_at is not null or expires_at < clock_timestamp() or coalesce(stage = 'remove', false) as expired,

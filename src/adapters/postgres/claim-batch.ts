@@ -42,8 +42,9 @@ interface ClaimOf {
 
 /**
  * Claims the batch whose stage comes first: of the account with the fewest such stages under way for its weight, then
- * whose turn it is, then by priority within the account, then the oldest. The status that the stage stands for is entered in the same transaction. Only
- * copying and converting need the operation itself: what is written or removed, any worker can write or remove.
+ * whose turn it is, then by priority within the account, then the oldest. The status that the stage stands for is entered
+ * in the same transaction. Only copying and converting need the operation itself: what is written or removed, any worker
+ * can write or remove.
  */
 export async function claimBatch(
   sql: Sql,

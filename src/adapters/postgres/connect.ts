@@ -99,7 +99,7 @@ export function connect(url: string, options: ConnectOptions): Sql {
       ...(options.durable === false && { synchronous_commit: 'off' }),
       ...(options.byKeyAlone && BY_KEY_ALONE),
     },
-    // Asked for, they could end the process: see there.
+    // postgres.js would ask for them on each connection, in a query that can end the process (array-types.ts).
     fetch_types: false,
     types: { ...(ARRAY_TYPES as object), bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });

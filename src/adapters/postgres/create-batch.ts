@@ -17,7 +17,8 @@ import { checkUploadFree } from './upload-lock.ts';
 
 /**
  * Writes a batch in `new`, if its account may have one more. The upload's row, or the lineage of the batch that it
- * retries, is locked while it is decided who uses it: two requests at once cannot both win; and what is answered under an `Idempotency-Key` is written with the batch or not at all.
+ * retries, is locked while it is decided who uses it: two requests at once cannot both win; and what is answered under an
+ * `Idempotency-Key` is written with the batch or not at all.
  */
 export async function createBatch(
   sql: Sql,
@@ -75,18 +76,20 @@ async function insertBatch(
   batch: NewBatch,
   rootId: string | null,
 ): Promise<CreatedBatch> {
+  const stopAfter = batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter });
+  const stage = copyStage({ ...batch, isRetry: batch.retry !== undefined });
   const [created] = await tx<CreatedBatch[]>`
     insert into batches (id, account_id, upload_id, user_name, principal, operation, operation_version, effects, settings, mapping,
       on_invalid, dry_run, stop_after, on_duplicate_file, execution, custom_id, priority, results_formats, expires_after, format,
       metadata, stated_hash, upload_key, upload_etag, upload_bytes, stored_bytes, retry_of, root_id, retry_records, status, stage, statuses)
     values (${batch.id}, ${accountId}, ${batch.uploadId}, ${user}, ${tx.json({ ...principal })}, ${batch.operation},
       ${batch.operationVersion}, ${batch.effects}, ${tx.json(batch.settings as never)}, ${tx.json(batch.mapping)},
-      ${batch.onInvalid}, ${batch.dryRun}, ${batch.stopAfter === null ? null : tx.json({ ...batch.stopAfter })}, ${batch.onDuplicateFile}, ${batch.execution},
+      ${batch.onInvalid}, ${batch.dryRun}, ${stopAfter}, ${batch.onDuplicateFile}, ${batch.execution},
       ${batch.customId}, ${batch.priority}, ${tx.json([...batch.resultsFormats])}, ${batch.expiresAfter},
       ${tx.json(batch.format as never)}, ${tx.json(batch.metadata as never)}, ${batch.statedHash ?? null},
       ${batch.uploadKey}, ${batch.upload.etag}, ${batch.upload.bytes}, ${batch.upload.bytes},
-      ${batch.retry?.of ?? null}, ${rootId}, ${batch.retry?.records ?? null}, 'new', ${copyStage({ ...batch, isRetry: batch.retry !== undefined })}, jsonb_build_array(jsonb_build_object(
-        'status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
+      ${batch.retry?.of ?? null}, ${rootId}, ${batch.retry?.records ?? null}, 'new', ${stage},
+      jsonb_build_array(jsonb_build_object('status', 'new', 'ts', round(extract(epoch from clock_timestamp()), 3))))
     returning account_id as "accountId", statuses, extract(epoch from date_trunc('milliseconds', created_at))::float8 as "createdAt",
       (select filename from uploads where id = ${batch.uploadId} and ${own}) as filename`;
   if (created === undefined) throw new Error(`batch ${batch.id} was not written`);

@@ -78,10 +78,11 @@ export async function resumeBatch(
     await checkUploadFree(tx, own, batch.uploadId, batch.id);
   }
   const stage = stageAfter(event, batch);
+  const newLimit = limit === null ? null : tx.json({ ...limit });
   await tx`
     update batches set ${enters(tx, event)}, stage = ${stage}, lease = null, lease_expires_at = null, attempts = 0, crashes = 0,
       available_at = clock_timestamp(), status_reason = null, failed_from = null, results = null,
-      ${takenOver(tx, batch, resumption)} results_at = null, tidied_at = null, failures = null, stop_after = ${limit === null ? null : tx.json({ ...limit })}
+      ${takenOver(tx, batch, resumption)} results_at = null, tidied_at = null, failures = null, stop_after = ${newLimit}
     where id = ${batch.id}`;
   const waiting = await tx`
     update chunks set attempts = 0, crashes = 0, probes = null, available_at = clock_timestamp()

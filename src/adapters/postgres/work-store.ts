@@ -45,7 +45,7 @@ export function postgresWorkStore(options: {
     openSession: async () => sessions.open(),
     renew: (leases) => told(renewLeases(renewals, leaseSeconds, leases)),
     giveBack: (lease, how) => told(giveBack(sql, lease, how)),
-    noteCrash: (claim, run) => told(noteCrash(sql, claim, run)),
+    noteCrash: (claim, span) => told(noteCrash(sql, claim, span)),
     rejectHash: (claim, hash) => told(rejectHash(sql, claim, hash)),
     finishCopy: (claim, input) => told(finishCopy(sql, claim, input)),
     retrySources: (claim) => told(retrySources(sql, claim)),

@@ -2,6 +2,10 @@ import type { Source } from '../../core/sources.ts';
 import type { ChunkResults } from '../../formats/results/chunk-results.ts';
 
 const SUCCEEDED = 0x80;
+/**
+ * What a byte has room for. A record that later batches were refused more often is sent under the last of these keys again,
+ * which brings the answer that it has brought before.
+ */
 const MOST_GENERATIONS = 0x7f;
 const LEAST_ROOM = 1024;
 
