@@ -201,11 +201,16 @@ describe('what waits besides', PATIENT, () => {
   });
 });
 
+/** What is promised where there is time for it: five more than the lease and a sweep, as they are set, take at the most. */
+const PROMISED_SECONDS = 30;
+/** What it may take longer while other tests run beside it. */
+const BUSY_SECONDS = 60;
+
 describe('a dead worker’s chunk, at default settings', PATIENT, () => {
-  it('is running again within 30 seconds, but for what a busy machine adds', async () => {
+  it('is running again once its lease is over and a sweep has come by, with nobody’s help', async () => {
     sheaf = await openTestSheaf();
     const { SHEAF_LEASE_SECONDS, SHEAF_SWEEP_SECONDS } = readConfig({});
-    expect(SHEAF_LEASE_SECONDS + SHEAF_SWEEP_SECONDS).toBeLessThanOrEqual(25);
+    expect(SHEAF_LEASE_SECONDS + SHEAF_SWEEP_SECONDS).toBeLessThanOrEqual(PROMISED_SECONDS - 5);
     const records = 5000;
     const defaults = { SHEAF_LEASE_SECONDS: '', SHEAF_SWEEP_SECONDS: '' };
     // Two are left, as in docker-compose.yml: either of them comes by.
@@ -224,7 +229,7 @@ describe('a dead worker’s chunk, at default settings', PATIENT, () => {
     for (let now = lease; now === null || now === lease; now = await running()) await sleep(50);
     const seconds = (performance.now() - died) / 1000;
     process.stdout.write(`running again ${seconds.toFixed(1)} seconds after its worker was killed\n`);
-    expect(seconds).toBeLessThan(90);
+    expect(seconds).toBeLessThan(PROMISED_SECONDS + BUSY_SECONDS);
     await lock.waiter('chunk', { not: role });
     await lock.release();
     expect(await sheaf.ended(id)).toMatchObject({ status: 'completed', counts: { succeeded: records } });

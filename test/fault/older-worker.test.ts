@@ -151,16 +151,17 @@ describe.skipIf(older.missing)(`an older version beside the newest one${older.re
     const [plain, outside, refused] = await Promise.all([
       sheaf.run(learnersCsv('s', records)),
       sheaf.run(idsCsv('t', 400), { operation: 'send' }),
-      sheaf.run(learnersCsv('p', 1500), { on_duplicate_file: 'refuse' }).then(async ({ id }) => {
-        const handler = await sheaf.upload(learnersCsv('p', 1500));
-        return await sheaf
-          .ended(await sheaf.submit(handler, { on_duplicate_file: 'refuse' }))
-          .then((again) => [id, again]);
+      sheaf.run(learnersCsv('p', 1500), { on_duplicate_file: 'refuse' }).then(async (first) => {
+        return { first, again: await sheaf.run(learnersCsv('p', 1500), { on_duplicate_file: 'refuse' }) };
       }),
     ]);
     expect(faultsOfLines(await sheaf.lines(plain), 's', records)).toEqual([]);
     expect(await learners('s')).toBe(records);
-    expect(refused).toMatchObject([{}, { status: 'failed', statusReason: { code: 'duplicate_file' } }]);
+    const message = expect.stringContaining(refused.first.id);
+    expect(refused.again).toMatchObject({
+      status: 'failed',
+      statusReason: { code: 'duplicate_file', message },
+    });
     expect(outside.counts).toMatchObject({ succeeded: 360, failed: 40 });
     const { id } = await retryBatch(sheaf.engine, sheaf.caller, outside.id, {});
     expect((await sheaf.ended(id)).counts).toMatchObject({ total: 40, succeeded: 40 });

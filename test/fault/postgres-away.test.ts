@@ -9,6 +9,7 @@ import {
   type Clients,
   COMMON_REQUESTS,
   expectToldWell,
+  OUTAGE_SETTINGS,
   openSheafBehindProxy,
   type SheafBehindProxy,
   startClients,
@@ -83,7 +84,7 @@ describe('PostgreSQL', PATIENT, () => {
     const batch = await startOutage(sheaf, 'b');
     await batch.settled('process', 5);
     await proxy.cut();
-    await sleep(4_000);
+    await sleep(Number(OUTAGE_SETTINGS.SHEAF_LEASE_SECONDS) * 1000 + 1000);
     await proxy.mend();
     await batch.endedOnce();
     const told = await asking.stop();
@@ -106,7 +107,7 @@ describe('PostgreSQL', PATIENT, () => {
     const batch = await startOutage(sheaf, 'd');
     await batch.settled('validate', 1);
     proxy.slow({ delayMs: 20 });
-    await sleep(2_000);
+    await batch.settled('validate', 10);
     proxy.slow({ bytesPerSecond: 200_000 });
     await batch.endedOnce();
     await proxy.mend();

@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { buildApi } from '../../src/api/app.ts';
-import { guardRoutes } from '../../src/api/plugins/access.ts';
+import { ADMITTED_MS, guardRoutes } from '../../src/api/plugins/access.ts';
 import { PERMISSIONS } from '../../src/core/access.ts';
 import { apiInMemory, callerWith, filledUpload, someBatch, type World } from './api-memory.ts';
 
@@ -12,7 +11,10 @@ let world: World;
 beforeEach(async () => {
   world = await apiInMemory();
 });
-afterEach(() => world.app.close());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await world.app.close();
+});
 
 const ALL = [{ effect: 'allow' as const, actions: ['*'] }];
 
@@ -79,10 +81,13 @@ test('what reaches into other accounts counts only in the one that administers',
 });
 
 test('what is withdrawn while the body is on its way does not count any more', async () => {
-  const send = (key: string, meanwhile: () => void) => {
+  const now = performance.now.bind(performance);
+  let passedMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + passedMs);
+  const send = (key: string, meanwhile: () => void, takesMs = ADMITTED_MS) => {
     async function* slowly() {
       yield '{"name": ';
-      await sleep(1200);
+      passedMs += takesMs;
       meanwhile();
       yield '"Bob"}';
     }
@@ -98,6 +103,9 @@ test('what is withdrawn while the body is on its way does not count any more', a
   expect(demoted.json().code).toBe('forbidden');
   world.callers.set('slow', callerWith(ALL));
   expect((await send('slow', () => undefined)).statusCode).toBe(200);
+  // Nobody is asked about again whose body came at once.
+  world.callers.set('quick', callerWith(ALL));
+  expect((await send('quick', () => void world.callers.delete('quick'), 0)).statusCode).toBe(200);
 });
 
 test('without a key nothing of the body is read', async () => {

@@ -30,7 +30,7 @@ export const ANYONE = 'anyone';
  * A body that came later than so long after its headers was held back, or is on a slow line: meanwhile the caller may
  * have been taken what they were let in with, and could give it back to themselves.
  */
-const ADMITTED_MS = 1000;
+export const ADMITTED_MS = 1000;
 
 /** Where the readable documents are: the only routes that are not ours, and so declare no permission. */
 export const DOCS_PREFIX = '/docs';
