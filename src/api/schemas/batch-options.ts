@@ -48,7 +48,7 @@ export const batchOptions = {
   }),
   on_duplicate_file: Type.Enum(ON_DUPLICATE_FILE, {
     description:
-      'What to do when an earlier batch of the account and the operation was made of a file with the same SHA-256: `allow` (the default), `warn` (`warnings` of the batch names that one, once the file is read), or `refuse`: 409 `duplicate_file` where the hash is stated; otherwise the batch ends in `failed` with that code when the file is read, and nothing is processed. Dry runs, retries, deleted batches and those that never had their copy do not count.',
+      'What to do when an earlier batch of the account and the operation was made of a file with the same SHA-256: `allow` (the default), `warn` (`warnings` of the batch names that one, once the file is read), or `refuse`: 409 `duplicate_file` where the hash is stated; otherwise the batch ends in `failed` with that code when the file is read, and nothing is processed. Dry runs, retries without a file of their own, deleted batches and those that never had their copy do not count.',
   }),
   execution: Type.Enum(['parallel', 'serial'], {
     description:
