@@ -36,7 +36,8 @@ const DONE = {
   removed: 'removed',
   written_again: 'the result files are written once more',
   expired: 'expires at once: asked for its results, it says that they are gone',
-  left_to_workers: 'left to the workers: it fails when they come to it, or its results are written without',
+  left_to_workers:
+    'left to the workers: when they come to it, it fails, its results are written without, or it expires',
   emptied: 'noted',
 } as const;
 

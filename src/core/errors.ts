@@ -158,8 +158,8 @@ export const BATCH_REASONS = {
   upload_gone: 'The upload was removed before it was copied',
   duplicate_file:
     'An earlier batch of the operation was made of the same file, and `on_duplicate_file` refuses that',
-  input_changed: 'The private copy of the input is not what was hashed',
-  input_gone: 'The private copy of the input is no longer there',
+  input_changed: 'The private copy of the input, or results of a chunk, are not what was hashed',
+  input_gone: 'The private copy of the input, or results of a chunk, are no longer there',
   object_too_large: 'A file is larger than the object store can hold',
   handler_broken: 'The operation answered with something other than one result per record',
   retries_exhausted: 'The same step failed, or its worker was gone, too many times',

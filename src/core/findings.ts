@@ -10,7 +10,10 @@ export type Remedy =
   | 'written_again'
   /** It expires at once: asked for its results, it says that they are gone. */
   | 'expired'
-  /** Nothing has to be done: when it comes to what is gone the batch fails, or its results are written without. */
+  /**
+   * Nothing has to be done: when a worker comes to what is gone the batch fails, its results are written without, or,
+   * where they cannot be, it expires.
+   */
   | 'left_to_workers'
   /** The upload counts for nothing, and no batch can be made of it. */
   | 'emptied';

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import type { Counts } from '../core/batch.ts';
+import { type Counts, statusesBefore } from '../core/batch.ts';
+import { isFinal, PermanentFault, RetryableFault } from '../core/errors.ts';
 import type { OperationRegistry } from '../core/operation.ts';
 import { type FailureSummary, NO_FAILURES } from '../core/tally.ts';
 import { fileContents, ownFormat } from '../formats/results/file-contents.ts';
@@ -36,6 +37,7 @@ const NOTHING_COUNTED: Counts = { total: null, succeeded: 0, failed: 0, skipped:
 /**
  * Streams the chunks' parts, in the file's order, into the result files, hashes them on the way, and names them in
  * the transaction that sets the terminal status. A second run writes to keys of its own lease.
+ * @throws {PermanentFault} input_gone, input_changed: of parts, and of an input that the batch can fail for
  */
 export async function writeResults(engine: WriteResults, claim: BatchClaim, held: HeldLease): Promise<void> {
   const lease = { ...held, signal: forMany(held.signal) };
@@ -88,8 +90,19 @@ export async function writeResults(engine: WriteResults, claim: BatchClaim, held
     await engine.work.finishResults(claim, { files: [...written, manifest], counts, failures, storedBytes });
   } catch (error) {
     await files.abandon(error instanceof Error ? error : new Error(String(error)));
-    throw error;
+    throw ifBelieved(engine, claim, error);
   }
+}
+
+/**
+ * A batch that cannot fail ends without its files for want of what they are made of, and expires at once (`giveUp`). As
+ * that cannot be taken back, and the store may have lost nothing but been the wrong one, it is looked for as often as any
+ * step is tried.
+ */
+function ifBelieved({ settings }: WriteResults, { status, attempts }: BatchClaim, error: unknown): unknown {
+  if (!(error instanceof PermanentFault && isFinal(error))) return error;
+  if (statusesBefore('failed').includes(status) || attempts >= settings.maxAttempts) return error;
+  return new RetryableFault(error.message, { cause: error });
 }
 
 /** Every file and every read that is under way listens to it: more than Node thinks usual. */

@@ -112,7 +112,7 @@ describe('writing results', () => {
     [
       'a part is not what was written',
       ([first]) => void Object.assign(first!, { part: `parts/${'0'.repeat(64)}` }),
-      'is not what',
+      'are not what was written',
     ],
     [
       'the input has changed',

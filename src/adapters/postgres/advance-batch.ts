@@ -233,12 +233,15 @@ export async function failBatch(
   });
 }
 
-/** @param reason may have words of a handler, or of who answered it: whatever they are, the batch has to end */
+/**
+ * @param reason may have words of a handler, or of who answered it: whatever they are, the batch has to end
+ * @returns false when its status allows no failing
+ */
 export async function enterFailed(
   tx: Transaction,
   batchId: string,
   { code, message }: { code: BatchReasonCode; message: string },
-): Promise<void> {
+): Promise<boolean> {
   const reason = { code, message: storable(message) };
   const failed = await tx`
     update batches set failed_from = status, ${enters(tx, 'failed')}, status_reason = ${tx.json(reason)},
@@ -248,5 +251,7 @@ export async function enterFailed(
       results_at = case when total is null then clock_timestamp() end,
       stored_bytes = case when input_key is null then 0 else stored_bytes end
     where id = ${batchId} and ${mayEnter(tx, 'failed')}`;
-  if (failed.count > 0) await releaseChunks(tx, batchId);
+  if (failed.count === 0) return false;
+  await releaseChunks(tx, batchId);
+  return true;
 }

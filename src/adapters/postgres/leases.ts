@@ -1,8 +1,10 @@
+import { isFinal } from '../../core/errors.ts';
 import type { LeaseRef } from '../../engine/ports/claims.ts';
 import type { BatchReason } from '../../engine/ports/work-store.ts';
 import { enterFailed } from './advance-batch.ts';
 import type { Fragment, Sql, Transaction } from './connect.ts';
 import { endForsaken, endSessions, heldUnder } from './end-sessions.ts';
+import { endUnwritten } from './end-unwritten.ts';
 import { transaction } from './transaction.ts';
 
 const MOST_AT_ONCE = 500;
@@ -105,7 +107,8 @@ export async function giveUp(
     // In the order of whoever else locks both: the batch, then its chunks.
     await tx`select from batches where id = ${lease.batchId} for update`;
     if (!(await giveBackIn(tx, lease, { ...options, free: false }))) return false;
-    await enterFailed(tx, lease.batchId, reason);
+    const failed = await enterFailed(tx, lease.batchId, reason);
+    if (!failed && isFinal(reason)) await endUnwritten(tx, lease.batchId);
     return true;
   });
 }

@@ -49,7 +49,8 @@ export interface WorkStore {
   finishRemoval(claim: BatchClaim): Promise<void>;
   /**
    * Gives work back whose batch cannot go on: `failed`, with the leases of its unsettled chunks cleared, in the same
-   * transaction. A batch that cannot fail is tried again after `delaySeconds`. False: it was not ours any more.
+   * transaction. A batch that cannot fail is tried again after `delaySeconds`; unless what its results are made of is gone
+   * for good (`isFinal`): then it ends without them and expires. False: it was not ours any more.
    */
   giveUp(lease: LeaseRef, reason: BatchReason, options: { delaySeconds: number }): Promise<boolean>;
   /** Moves a batch on if everything of its phase is settled; answers the work that this made. */

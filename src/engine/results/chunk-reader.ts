@@ -1,3 +1,4 @@
+import { PermanentFault } from '../../core/errors.ts';
 import { REPEATED_ID } from '../../core/repeated-id.ts';
 import { failedLine, shortened, skippedLine } from '../../core/result.ts';
 import { type FailureSummary, summarise } from '../../core/tally.ts';
@@ -8,7 +9,7 @@ import { ClientChunk } from '../../formats/results/client-chunk.ts';
 import { ResultChunk } from '../../formats/results/result-chunk.ts';
 import { sha256OfPart } from '../keys.ts';
 import type { ChunkLines } from '../ports/batch-results.ts';
-import type { ObjectStore } from '../ports/object-store.ts';
+import { ObjectGone, type ObjectStore } from '../ports/object-store.ts';
 import { readProven } from '../read-proven.ts';
 import type { InputReader } from './input-reader.ts';
 import { journaledLines } from './journaled-lines.ts';
@@ -30,12 +31,13 @@ export interface ChunkReader {
   failedWithoutPart: (failures: FailureSummary) => void;
 }
 
+/** @throws {PermanentFault} input_gone, input_changed: of a part; of the input as `InputReader` does */
 export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): Promise<ResultChunk> {
   reader.signal.throwIfAborted();
   const { part, validationPart } = lines;
   if (part !== null) {
     const results = new ChunkResults(
-      await readPart(reader, part),
+      await readPart(reader, lines, part),
       lines.range,
       'succeeded',
       soughtIn(lines.range),
@@ -46,7 +48,7 @@ export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): P
     const client = reader.repeatsInput(results) ? await readClient(reader, lines) : null;
     return new ResultChunk(results.withSources(lines.range, reader.batchId), client);
   }
-  const failed = validationPart === null ? NO_BYTES : await readPart(reader, validationPart);
+  const failed = validationPart === null ? NO_BYTES : await readPart(reader, lines, validationPart);
   const early = reader.customId === null ? null : await readClient(reader, lines);
   const results = withoutPart(reader, lines, failed, early);
   const needed = early === null && reader.repeatsInput(results);
@@ -54,10 +56,20 @@ export async function readResultChunk(reader: ChunkReader, lines: ChunkLines): P
   return new ResultChunk(results.withSources(lines.range, reader.batchId), client);
 }
 
-async function readPart({ objects, signal }: ChunkReader, key: string): Promise<Buffer> {
-  const bytes = await readProven(objects, key, sha256OfPart(key), { signal });
-  if (bytes === null) throw new Error(`the part ${key} is not what was written`);
-  return bytes;
+async function readPart(
+  { objects, batchId, signal }: ChunkReader,
+  { range }: ChunkLines,
+  key: string,
+): Promise<Buffer> {
+  const what = `the results of chunk ${range.number} of batch ${batchId}`;
+  try {
+    const bytes = await readProven(objects, key, sha256OfPart(key), { signal });
+    if (bytes !== null) return bytes;
+  } catch (error) {
+    if (!(error instanceof ObjectGone)) throw error;
+    throw new PermanentFault('input_gone', `${what} are gone`, { cause: error });
+  }
+  throw new PermanentFault('input_changed', `${what} are not what was written`);
 }
 
 /** `null`: it is not there any more. */

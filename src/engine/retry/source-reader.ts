@@ -1,11 +1,10 @@
-import { PermanentFault } from '../../core/errors.ts';
 import { type Source, unpackSources } from '../../core/sources.ts';
 import { csvDescription } from '../../formats/description.ts';
 import type { ChunkResults } from '../../formats/results/chunk-results.ts';
 import type { ResultChunk } from '../../formats/results/result-chunk.ts';
 import type { SourceBatch } from '../ports/batch-input.ts';
 import type { ChunkLines } from '../ports/batch-results.ts';
-import { ObjectGone, type ObjectStore } from '../ports/object-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { readResultChunk } from '../results/chunk-reader.ts';
 import { InputReader } from '../results/input-reader.ts';
@@ -51,10 +50,7 @@ export function readSources(
     failedWithoutPart: () => {},
   };
   return readAhead(work.chunkLines(batch.batchId), CHUNKS_AT_ONCE, async (lines) => {
-    const chunk = await readResultChunk(reader, lines).catch((error: unknown) => {
-      if (!(error instanceof ObjectGone)) throw error;
-      throw new PermanentFault('input_gone', `results of batch ${batch.batchId} are gone`, { cause: error });
-    });
+    const chunk = await readResultChunk(reader, lines);
     return { lines, chunk, sources: sourcesOf(batch, lines) };
   });
 }
