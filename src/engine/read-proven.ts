@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { ObjectStore, ReadOptions } from './ports/object-store.ts';
 
 /** What was damaged or cut short on its way is right the next time; what has changed has changed for good. */
-const READINGS = 3;
+export const READINGS = 3;
 
 /** Bytes of an object, proven by their SHA-256; `null`: however often they are read, they are others. */
 export async function readProven(

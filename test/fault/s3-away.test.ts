@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createUpload } from '../../src/engine/create-upload.ts';
 import type { CutProxy } from '../support/cut-proxy.ts';
-import { learnersCsv } from '../support/learner-file.ts';
+import { faultsOfLines, learnersCsv } from '../support/learner-file.ts';
+import { xlsxOf } from '../support/learner-forms.ts';
 import {
   expectToldWell,
   OUTAGE_RECORDS,
@@ -111,6 +113,34 @@ describe('an object store', PATIENT, () => {
     expect(batch.counts).toMatchObject({ total: OUTAGE_RECORDS, succeeded: OUTAGE_RECORDS });
     expect(trouble.befallen).toBeGreaterThan(OUTAGE_RECORDS / Number(SETTINGS.SHEAF_CHUNK_RECORDS));
   });
+
+  it.each([
+    ['gzip', 'k', (csv: string) => gzipSync(csv)],
+    ['UTF-16', 'l', (csv: string) => Buffer.from(`\ufeff${csv}`, 'utf16le')],
+    ['a workbook', 'm', xlsxOf],
+  ])(
+    'that gives other bytes, or less, of what is converted (%s): no other records come of it',
+    async (_, prefix, made) => {
+      let asks = 0;
+      trouble.befallen = 0;
+      // Every other time: while it is proven, while it is converted, and of the blocks that are read again.
+      trouble.rule = ({ method, path }) => {
+        if (method !== 'GET' || !/\/input\//.test(path)) return null;
+        asks += 1;
+        if (asks % 2 === 0) return null;
+        return asks % 4 === 1 ? { damaged: true } : { truncated: true };
+      };
+      const id = await sheaf.submit(await sheaf.upload(made(learnersCsv(prefix, OUTAGE_RECORDS))));
+      const batch = await sheaf.ended(id);
+      trouble.rule = () => null;
+      expect(batch).toMatchObject({
+        status: 'completed',
+        counts: { total: OUTAGE_RECORDS, succeeded: OUTAGE_RECORDS },
+      });
+      expect(faultsOfLines(await sheaf.lines(batch), prefix, OUTAGE_RECORDS)).toEqual([]);
+      expect(trouble.befallen).toBeGreaterThanOrEqual(3);
+    },
+  );
 
   it('that is gone without a word, and slow when it is back', async () => {
     const asking = await clients();
