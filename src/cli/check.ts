@@ -18,14 +18,14 @@ const MOST_SECONDS = 10 * 365 * 86_400;
  * @throws {UsageError} @throws {Error} that says what is wrong
  */
 export async function check(args: readonly string[]): Promise<number> {
-  const { fix, json, marginSeconds } = parsed(args);
+  const { json, ...options } = parsed(args);
   const config = readConfig(environment());
   const locations = await locateServices(config);
   const tell = (finding: Finding) => line(json ? JSON.stringify(finding) : findingInWords(finding));
   const signal = watchInterruption();
   try {
-    const summary = await checkStore(locations, { fix, marginSeconds, signal }, tell);
-    line(json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryInWords(summary, fix));
+    const summary = await checkStore(locations, { ...options, signal }, tell);
+    line(json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryInWords(summary, options.fix));
     return summary.found > summary.mended ? 1 : 0;
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -39,21 +39,29 @@ function line(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function parsed(args: readonly string[]): { fix: boolean; json: boolean; marginSeconds: number } {
+interface Arguments {
+  fix: boolean;
+  evenMost: boolean;
+  json: boolean;
+  marginSeconds: number;
+}
+
+function parsed(args: readonly string[]): Arguments {
   const options = {
     fix: { type: 'boolean', default: false },
+    'even-most': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     'older-than': { type: 'string', default: String(MARGIN_SECONDS) },
   } as const;
-  let values: { fix: boolean; json: boolean; 'older-than': string };
+  let values: { fix: boolean; 'even-most': boolean; json: boolean; 'older-than': string };
   try {
     ({ values } = parseArgs({ args: [...args], options }));
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  const { fix, json, 'older-than': given } = values;
+  const { fix, 'even-most': evenMost, json, 'older-than': given } = values;
   if (!/^\d{1,9}$/.test(given) || Number(given) > MOST_SECONDS) {
     throw new UsageError(`--older-than is a whole number of seconds up to ${MOST_SECONDS}`);
   }
-  return { fix, json, marginSeconds: Number(given) };
+  return { fix, evenMost, json, marginSeconds: Number(given) };
 }

@@ -12,10 +12,11 @@ const HELP = `Usage:
       default if left out
   npx sheaf rotate-token-keys
       makes every token void that anybody has; those who have signed in get others
-  npx sheaf check [--fix] [--json] [--older-than SECONDS]
+  npx sheaf check [--fix] [--even-most] [--json] [--older-than SECONDS]
       compares the object store with the database; --fix removes what has no owner and is older than
-      SECONDS (3600 if left out), and makes the database tell the truth about what is gone. Exit code 1:
-      something does not go together; 130: it was interrupted
+      SECONDS (3600 if left out), and makes the database tell the truth about what is gone; where that is
+      more than stays, it is refused without --even-most. Exit code 1: something does not go together;
+      130: it was interrupted
 
   npm start                everything on this machine, until it is stopped
   npm run demo             a sample of 100,000 records, from the upload to the results

@@ -297,6 +297,66 @@ describe('what is gone', () => {
   });
 });
 
+describe('more than stays', () => {
+  let other: TestSheaf;
+  /** Of all batches and uploads of another database. */
+  const BEFORE = 30;
+
+  beforeAll(async () => {
+    other = await openTestSheaf({ SHEAF_SWEEP_SECONDS: '1' }, { operations: [held.operation] });
+    await other.startWorkers();
+  });
+  afterAll(() => other.close());
+
+  const fix = async (options = {}) => {
+    const { objects, keeping } = other.services;
+    return await checkObjects({ objects, keeping }, { fix: true, marginSeconds: 0, ...options }, () => {});
+  };
+  const runs = async (...names: string[]) => {
+    const ids = [];
+    for (const name of names) ids.push((await other.run(heldCsv([name]), { operation: 'hold' })).id);
+    return ids;
+  };
+
+  it('of the objects is not removed, but if that is meant: a new database knows some of an old bucket', async () => {
+    await runs('demo');
+    const known = (await other.keys('')).length;
+    const keys = Array.from({ length: BEFORE }, () => uploadKey(other.caller.accountId, uuidv7()));
+    for (const key of keys) await other.services.objects.put(key, Buffer.from('x'));
+    await expect(fix()).rejects.toThrow(
+      `the database knows ${known} of the objects that are in the object store, and ${BEFORE} would be removed`,
+    );
+    const settings = settingsOf(other.locations);
+    const refused = await sheafCommand(['check', '--fix', '--older-than', '0'], settings);
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('say --fix --even-most') });
+    expect(await other.keys('uploads/')).toEqual(expect.arrayContaining(keys));
+    const meant = await sheafCommand(['check', '--fix', '--even-most', '--older-than', '0'], settings);
+    expect(meant).toMatchObject({ code: 0 });
+    expect(await other.keys('')).toHaveLength(known);
+  });
+
+  it('of the batches does not expire, but if that is meant', async () => {
+    const [half, more] = await runs('half', 'more', 'whole');
+    await other.services.objects.removeAll(batchPrefix(half!));
+    await other.services.objects.removeAll(batchPrefix(more!));
+    // As many as stay.
+    expect(await fix()).toMatchObject({ found: 2, mended: 2 });
+    const ends = async (ids: string[]) => {
+      while (!(await Promise.all(ids.map((id) => other.batch(id)))).every((it) => it.expired))
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    await ends([half!, more!]);
+    const three = await runs('most1', 'most2', 'most3');
+    for (const id of three) await other.services.objects.removeAll(batchPrefix(id));
+    await expect(fix()).rejects.toThrow(
+      'the object store has what 2 of the batches and uploads count on, and 3 would expire or count as empty',
+    );
+    for (const id of three) expect(await other.batch(id)).toMatchObject({ expired: false });
+    expect(await fix({ evenMost: true })).toMatchObject({ found: 3, mended: 3 });
+    await ends(three);
+  });
+});
+
 describe('npx sheaf check', () => {
   const command = (...args: string[]) => sheafCommand(['check', ...args], settingsOf(sheaf.locations));
 

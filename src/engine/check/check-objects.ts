@@ -17,13 +17,15 @@ const NOTHING: CheckSummary = {
   mended: 0,
 };
 
+const UNLESS_MEANT =
+  'Nothing was changed; see what is told without --fix, and if that is meant, say --fix --even-most';
+
 /**
  * Compares what the object store has with what PostgreSQL counts on, both ways, in the order of the keys and so in flat
  * memory. Safe while workers work: what is removed is what nobody can ever name again (object-place.ts), and rows are
  * changed only as long as they are as they were seen. May be broken off at any moment and run again.
  * @param tell is told of each thing that does not go together, once it was mended if it was
- * @throws {Error} with `fix`, where the database knows nothing of what is there, or nothing is there of what it counts on:
- *   then it is probably another one's
+ * @throws {Error} with `fix`, where more would be taken away than stays: then the two do probably not belong together
  */
 export async function checkObjects(
   engine: CheckObjects,
@@ -31,38 +33,60 @@ export async function checkObjects(
   tell: (finding: Finding) => void,
 ): Promise<CheckSummary> {
   if (options.fix) await refuseForeign(engine, options);
-  return await compare(engine, options, tell);
+  const { summary } = await compare(engine, options, tell);
+  return summary;
 }
 
 /**
  * A store that was paired with the wrong database would be emptied; and of a database that was paired with the wrong store
- * every batch would expire, whose files the workers remove then from the right one.
+ * every batch would expire, whose files the workers remove then from the right one. A new database on the old store soon
+ * knows something of what is there, so it is more than half that counts; of that only a person can say that it is meant.
  */
 async function refuseForeign(engine: CheckObjects, options: CheckOptions): Promise<void> {
   let lost = 0;
   let gone = 0;
-  const summary = await compare(engine, { ...options, fix: false }, ({ kind }) => {
+  const { summary, taken } = await compare(engine, { ...options, fix: false }, ({ kind }) => {
     if (kind === 'object_without_owner') lost += 1;
     if (kind === 'batch_objects_gone' || kind === 'upload_gone') gone += 1;
   });
-  if (lost + gone === 0 || summary.kept + summary.left_to_sweep > 0) return;
-  throw new Error(
-    lost > 0
-      ? `the database knows none of the ${lost} objects that are in the object store: is it the right one? Nothing was changed`
-      : `the object store has nothing of the ${gone} batches and uploads that count on it: is it the right one? Nothing was changed; if it was lost, make a new batch first`,
-  );
+  const known = summary.kept + summary.left_to_sweep;
+  if (known === 0 && lost > 0) {
+    throw new Error(
+      `the database knows none of the ${lost} objects that are in the object store: is it the right one? Nothing was changed`,
+    );
+  }
+  if (known === 0 && gone > 0) {
+    throw new Error(
+      `the object store has nothing of the ${gone} batches and uploads that count on it: is it the right one? Nothing was changed; if it was lost, make a new batch first`,
+    );
+  }
+  if (options.evenMost) return;
+  if (taken.removed > known) {
+    throw new Error(
+      `the database knows ${known} of the objects that are in the object store, and ${taken.removed} would be removed: is it the right one? ${UNLESS_MEANT}`,
+    );
+  }
+  const without = taken.expired + taken.emptied;
+  const whole = summary.batches + summary.uploads - gone;
+  if (without > whole) {
+    throw new Error(
+      `the object store has what ${whole} of the batches and uploads count on, and ${without} would expire or count as empty: is it the right one? ${UNLESS_MEANT}`,
+    );
+  }
 }
 
 async function compare(
   engine: CheckObjects,
   options: CheckOptions,
   tell: (finding: Finding) => void,
-): Promise<CheckSummary> {
+): Promise<Pick<Check, 'summary' | 'taken'>> {
   const summary = { ...NOTHING };
+  const taken = { removed: 0, expired: 0, emptied: 0 };
   const check: Check = {
     ...options,
     ...engine,
     summary,
+    taken,
     tell: (finding) => {
       summary.found += 1;
       if (finding.remedy !== null) summary.mended += 1;
@@ -77,5 +101,5 @@ async function compare(
   await lookThroughUnfinished(check, 'uploads/');
   await lookThroughUnfinished(check, 'batches/');
   await checkUploads(check);
-  return summary;
+  return { summary, taken };
 }

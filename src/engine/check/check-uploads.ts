@@ -20,7 +20,7 @@ export async function checkUploads(check: Check): Promise<void> {
 }
 
 async function lookAt(
-  { keeping, objects, summary, fix, tell }: Check,
+  { keeping, objects, summary, taken, fix, tell }: Check,
   uploads: readonly UnusedUpload[],
 ): Promise<void> {
   const heads = await Promise.all(uploads.map(({ objectKey }) => objects.head(objectKey)));
@@ -29,6 +29,7 @@ async function lookAt(
     const { id: handler, accountId: account, objectKey: key } = upload;
     // One that was copied, taken back or measured again meanwhile is none that is gone.
     if (!(await keeping.isStillUnused(upload))) continue;
+    taken.emptied += 1;
     const mended = fix && (await keeping.noteUploadEmpty(upload));
     tell({ kind: 'upload_gone', handler, account, key, remedy: mended ? 'emptied' : null });
   }

@@ -13,7 +13,7 @@ const COUNTED = { input: 'inputs', part: 'parts', result: 'results' } as const;
 
 /** Looks for every object that a batch names; what is gone is told, and mended where it is to be. */
 export async function examineBatch(check: Check, batchId: string): Promise<void> {
-  const { keeping, fix, tell } = check;
+  const { keeping, taken, fix, tell } = check;
   // Seen before its objects are looked for: what changes it meanwhile keeps it from being mended.
   const batch = await keeping.asItIs(batchId);
   if (batch === null) return;
@@ -22,6 +22,7 @@ export async function examineBatch(check: Check, batchId: string): Promise<void>
   if (gone.key === '') return;
   const { accountId: account, status } = batch;
   const remedy = remedyFor(batch, gone);
+  if (remedy === 'expired') taken.expired += 1;
   const mended = fix && remedy !== null && (await mend(check, batch, remedy));
   tell({
     kind: 'batch_objects_gone',

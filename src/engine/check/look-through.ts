@@ -90,9 +90,10 @@ function tallied({ summary, marginSeconds }: Check, standing: Standing, at: numb
 
 /** Tells of what a page has; all lost ones of it go with one request. */
 async function tellPage(check: Check, judged: readonly Judged<FoundObject>[]): Promise<void> {
-  const { objects, fix } = check;
+  const { objects, taken, fix } = check;
   const told = judged.filter(({ found, standing }) => tallied(check, standing.is, found.at));
   const lost = told.filter(({ standing }) => standing.is === 'lost').map(({ found }) => found.key);
+  taken.removed += lost.length;
   if (fix) await objects.removeListed(lost);
   for (const { found, standing } of told) {
     const { key, bytes, at } = found;
