@@ -352,6 +352,27 @@ describe('completing and taking back at once', () => {
   });
 });
 
+describe('an upload whose object is gone, which the database does not know', () => {
+  const endUrl = (handler: string) =>
+    sheaf.sql`update uploads set url_expires_at = now() - interval '1 minute' where id = ${handler}`;
+
+  it('is missing as long as its URL can be put to, and has expired then', async () => {
+    const handler = await sheaf.upload(FILE);
+    await sheaf.services.objects.remove(keyOf(handler));
+    expect(await code(sheaf.submit(handler))).toBe('upload_missing');
+    await endUrl(handler);
+    expect(await code(sheaf.submit(handler))).toBe('upload_expired');
+  });
+
+  it('is missing if it was put in parts', async () => {
+    const { handler, parts } = await partedUpload();
+    await complete(handler, parts);
+    await sheaf.services.objects.remove(keyOf(handler));
+    await endUrl(handler);
+    expect(await code(sheaf.submit(handler))).toBe('upload_missing');
+  });
+});
+
 describe('removing uploads', () => {
   const OVER = { url_expires_at: '-2 days' };
 
