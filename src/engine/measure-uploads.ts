@@ -13,12 +13,12 @@ export interface MeasureUploads {
  * Looks up how much there is of uploads to which bytes were put that nobody has told of: they count against what their
  * account may store. Done twice, it only looks twice.
  */
-export async function measureUploads(engine: MeasureUploads): Promise<void> {
+export async function measureUploads(engine: MeasureUploads, stop?: AbortSignal): Promise<void> {
   const { uploads, log } = engine;
   await eachUpload(
     (most) => uploads.toMeasure(most),
     async (upload) => await uploads.measured(upload.id, await bytesOf(engine, upload)),
-    { log, step: 'measured' },
+    { log, step: 'measured', stop },
   );
 }
 

@@ -15,12 +15,12 @@ export interface RemoveUploads {
  * the row says so, so a worker that dies in between leaves only work that is done once more.
  * @returns how many were removed
  */
-export async function removeUploads(engine: RemoveUploads): Promise<number> {
+export async function removeUploads(engine: RemoveUploads, stop?: AbortSignal): Promise<number> {
   const { uploads, log } = engine;
   return await eachUpload(
     (most) => uploads.toRemove(most),
     (upload, signal) => removeUpload(engine, upload, signal),
-    { log, step: 'removed' },
+    { log, step: 'removed', stop },
   );
 }
 

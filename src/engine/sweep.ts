@@ -1,21 +1,11 @@
 import { STAGES } from '../core/batch.ts';
 import type { Log } from '../core/log.ts';
-import { type MeasureUploads, measureUploads } from './measure-uploads.ts';
-import type { LimitStore } from './ports/limit-store.ts';
-import type { SessionStore, SignInThrottle } from './ports/session-store.ts';
-import type { AnswerSweep, UploadSweep } from './ports/sweep-stores.ts';
-import type { SigningKeyStore } from './ports/tokens.ts';
+import { everyStep } from './every-step.ts';
 import type { Ticket, WorkQueue } from './ports/work-queue.ts';
 import type { WorkStore, WorkWaiting } from './ports/work-store.ts';
-import { type RemoveUploads, removeUploads } from './remove-uploads.ts';
 import type { EngineSettings } from './settings.ts';
-import { type TidyBatches, tidyBatches } from './tidy-batches.ts';
 
 export interface Sweep {
-  uploads: UploadSweep;
-  objects: RemoveUploads['objects'] & MeasureUploads['objects'] & TidyBatches['objects'];
-  keeping: TidyBatches['keeping'];
-  tidying: TidyBatches['tidying'];
   work: Pick<
     WorkStore,
     | 'reclaimExpired'
@@ -28,25 +18,18 @@ export interface Sweep {
     | 'startRemovals'
     | 'waitingWork'
   >;
-  idempotency: AnswerSweep;
-  limits: Pick<LimitStore, 'forgetUnused'>;
-  sessions: Pick<SessionStore, 'forgetOld'>;
-  throttle: Pick<SignInThrottle, 'forgetOld'>;
-  signingKeys: Pick<SigningKeyStore, 'forgetOld'>;
   queue: WorkQueue;
-  settings: Pick<EngineSettings, 'leaseSeconds' | 'maxAttempts' | 'stalledSeconds'>;
+  settings: Pick<EngineSettings, 'maxAttempts' | 'stalledSeconds'>;
   log: Log;
 }
 
 /** More tickets than this are not written in one sweep; the next one goes on. */
 const MOST_TICKETS = 1000;
 
-/** Of each kind of row that one sweep forgets: old answers, limits, sessions and so on. */
-const MOST_FORGOTTEN = 1000;
-
 /**
- * Finds whatever waits, expired or was left behind, and makes it go on. Every worker runs it every few seconds; each
- * step is bounded and harmless when run twice or at the same time. One that fails does not keep the others from theirs.
+ * Finds whatever work waits, expired or was left behind, and makes it go on; what nobody waits for is cleared away beside it
+ * (clear-away.ts). Every worker runs it every few seconds; each step is bounded and harmless when run twice or at the same
+ * time.
  */
 export async function sweep(engine: Sweep): Promise<void> {
   await everyStep(engine.log, {
@@ -56,29 +39,7 @@ export async function sweep(engine: Sweep): Promise<void> {
     'move on what is settled': () => moveOn(engine),
     'begin removals': () => engine.work.startRemovals(),
     'write tickets': () => topUp(engine),
-    'remove uploads': () => removeUploads(engine),
-    'measure uploads': () => measureUploads(engine),
-    'tidy up': () => tidyBatches(engine),
-    'forget old answers': () => engine.idempotency.forgetOld(MOST_FORGOTTEN),
-    'forget unused limits': () => engine.limits.forgetUnused(MOST_FORGOTTEN),
-    'forget old sessions': () => engine.sessions.forgetOld(MOST_FORGOTTEN),
-    'forget old attempts to sign in': () => engine.throttle.forgetOld(MOST_FORGOTTEN),
-    'forget old signing keys': () => engine.signingKeys.forgetOld(MOST_FORGOTTEN),
   });
-}
-
-/** @throws what the first step threw that failed, once all have had their turn */
-async function everyStep(log: Log, steps: Record<string, () => Promise<unknown>>): Promise<void> {
-  const failures: unknown[] = [];
-  for (const [name, step] of Object.entries(steps)) {
-    try {
-      await step();
-    } catch (error) {
-      log.warn({ err: error, step: name }, 'a step of the sweep failed; the next sweep does it');
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
 }
 
 async function takeOver({ work, log }: Sweep): Promise<void> {

@@ -1,5 +1,6 @@
 import { RetryableFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { beginAnywhere } from './begin-anywhere.ts';
 import { batchPrefix } from './keys.ts';
 import { placeOf, standingOf } from './object-place.ts';
 import type { KeepingStore, UntidyBatch } from './ports/keeping-store.ts';
@@ -30,18 +31,17 @@ const MOST_MS = 5_000;
  * Removes what workers that died have left in the object store of batches that have ended: parts, inputs, conversions and
  * results that no row names, and uploads that nobody will finish. Done by several at once, it is only done twice.
  */
-export async function tidyBatches(engine: TidyBatches): Promise<void> {
+export async function tidyBatches(engine: TidyBatches, stop?: AbortSignal): Promise<void> {
   const due = await engine.keeping.untidy(engine.settings.leaseSeconds, MOST_AT_ONCE);
   const until = performance.now() + MOST_MS;
-  // A store that neither answers nor refuses must not keep the sweep from its other steps.
-  const signal = AbortSignal.timeout(2 * MOST_MS);
+  // A store that neither answers nor refuses must not keep what else is cleared away.
+  const late = AbortSignal.timeout(2 * MOST_MS);
+  const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
   // The places of those that another worker has done.
   for (const id of engine.tidying.keys())
     if (!due.some(({ batchId }) => batchId === id)) engine.tidying.delete(id);
-  // Workers that sweep at once begin with different ones.
-  const from = Math.floor(Math.random() * due.length);
-  for (const batch of [...due.slice(from), ...due.slice(0, from)]) {
-    if (performance.now() > until) return;
+  for (const batch of beginAnywhere(due)) {
+    if (performance.now() > until || signal.aborted) return;
     try {
       await tidyBatch(engine, batch, { until, signal });
     } catch (error) {

@@ -231,6 +231,31 @@ describe('a worker that died', () => {
   });
 });
 
+describe('an object store that does not answer', () => {
+  it('while others clear away keeps no work of a dead worker back', async () => {
+    await open(undefined, { SHEAF_LEASE_SECONDS: '60' });
+    await sheaf.upload('not needed any more\n');
+    await sheaf.sql`update uploads set url_expires_at = now() - interval '2 days', expires_at = now() - interval '1 day'`;
+    const batch = await submit();
+    await advanceTo('process');
+    const { services, config } = sheaf;
+    const silent = gate();
+    const removeAll = () => silent.wait().then(() => 0);
+    after.push(async () => silent.open());
+    const objects = { ...services.objects, removeAll };
+    const session = await services.work.openSession();
+    expect(await session.claim('process', KNOWN)).not.toBeNull();
+    const workers = await startWorkers({ ...services, objects }, config);
+    after.push(() => workers.stop());
+    // The first round has passed what is taken over.
+    await silent.arrived;
+    await sheaf.sql`
+      update chunks set lease_expires_at = now() - interval '1 second' where batch_id = ${batch} and lease is not null
+        and number = 1`;
+    await allSucceeded(await sheaf.ended(batch));
+  });
+});
+
 describe('a step that loses its worker, or fails, as often as it may', () => {
   const settled = { succeeded: 0, failed: 0, skipped: 0 };
   it.each<[Stage, string, BatchRow['counts']]>([

@@ -483,20 +483,24 @@ describe('removing uploads', () => {
     const stuck = await upload({ ...OVER, expires_at: '-2 days' });
     const other = await upload({ ...OVER, expires_at: '-1 day' });
     const { uploads, objects, log } = sheaf.services;
-    const failing = (error: Error) => ({
+    const failing = (error: Error, which: (prefix: string) => boolean) => ({
       uploads,
       log,
       objects: {
         ...objects,
         removeAll: async (prefix: string) => {
-          if (prefix === keyOf(stuck)) throw error;
+          if (which(prefix)) throw error;
           return await objects.removeAll(prefix);
         },
       },
     });
-    await expect(removeUploads(failing(new RetryableFault('away')))).rejects.toThrow('away');
-    expect(await head(other)).not.toBeNull();
-    expect(await removeUploads(failing(new Error('AccessDenied')))).toBe(1);
+    const asked: string[] = [];
+    const away = failing(new RetryableFault('away'), (prefix) => asked.push(prefix) > 0);
+    await expect(removeUploads(away)).rejects.toThrow('away');
+    expect(asked).toHaveLength(1);
+    expect([await head(stuck), await head(other)]).not.toContain(null);
+    const refused = failing(new Error('AccessDenied'), (prefix) => prefix === keyOf(stuck));
+    expect(await removeUploads(refused)).toBe(1);
     expect(await head(other)).toBeNull();
     expect(await removeUploads(sheaf.services)).toBe(1);
   });

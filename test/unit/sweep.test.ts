@@ -1,9 +1,16 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { BatchStatus } from '../../src/core/batch.ts';
+import { type ClearAway, clearAway } from '../../src/engine/clear-away.ts';
 import type { Ticket } from '../../src/engine/ports/work-queue.ts';
 import type { WorkWaiting } from '../../src/engine/ports/work-store.ts';
 import { type Sweep, sweep, ticketsFor } from '../../src/engine/sweep.ts';
+import { startSweeping } from '../../workers/sweep.ts';
+import { gate } from '../support/gate.ts';
 import { silentLog } from '../support/silent-log.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+const SETTINGS = { leaseSeconds: 20, maxAttempts: 8, stalledSeconds: 60 };
 
 interface Found {
   reclaimed?: number;
@@ -25,7 +32,38 @@ async function sweepOver(found: Found) {
     return answer;
   };
   const engine: Sweep = {
-    settings: { leaseSeconds: 20, maxAttempts: 8, stalledSeconds: 60 },
+    settings: SETTINGS,
+    log: silentLog,
+    work: {
+      reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
+      exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
+      failExhausted: async (batchId, _, { code, message }) =>
+        step(`fail ${batchId}: ${code}, ${message}`, true),
+      failStalled: async (batchId, _, { code, message }) =>
+        step(`fail ${batchId}: ${code}, ${message}`, true),
+      stalled: async (seconds) => step(`stalled for ${seconds}`, found.stalled ?? []),
+      startRemovals: async () => step('removals', 0),
+      stuck: async () => step('stuck', found.stuck ?? []),
+      advance: async (batchId) => step(`advance ${batchId}`, []),
+      waitingWork: async () => step('waiting', found.waiting ?? []),
+    },
+    queue: {
+      waiting: async (stage) => found.queued?.[stage] ?? 0,
+      enqueue: async (more) => void tickets.push(...more),
+    },
+  };
+  await sweep(engine);
+  return { did, tickets };
+}
+
+/** A store and a database in which nothing is to be cleared away; what is done is noted. */
+function clearing(did: string[] = []): ClearAway {
+  const step = <T>(what: string, answer: T): T => {
+    did.push(what);
+    return answer;
+  };
+  return {
+    settings: { leaseSeconds: 20 },
     log: silentLog,
     uploads: {
       toRemove: async () => step('uploads', []),
@@ -53,47 +91,37 @@ async function sweepOver(found: Found) {
     sessions: { forgetOld: async (most) => step(`sessions ${most}`, 0) },
     throttle: { forgetOld: async (most) => step(`attempts ${most}`, 0) },
     signingKeys: { forgetOld: async (most) => step(`signing keys ${most}`, 0) },
-    work: {
-      reclaimExpired: async () => step('reclaim', found.reclaimed ?? 0),
-      exhausted: async (attempts) => step(`exhausted after ${attempts}`, found.exhausted ?? []),
-      failExhausted: async (batchId, _, { code, message }) =>
-        step(`fail ${batchId}: ${code}, ${message}`, true),
-      failStalled: async (batchId, _, { code, message }) =>
-        step(`fail ${batchId}: ${code}, ${message}`, true),
-      stalled: async (seconds) => step(`stalled for ${seconds}`, found.stalled ?? []),
-      startRemovals: async () => step('removals', 0),
-      stuck: async () => step('stuck', found.stuck ?? []),
-      advance: async (batchId) => step(`advance ${batchId}`, []),
-      waitingWork: async () => step('waiting', found.waiting ?? []),
-    },
-    queue: {
-      waiting: async (stage) => found.queued?.[stage] ?? 0,
-      enqueue: async (more) => void tickets.push(...more),
-    },
   };
-  await sweep(engine);
-  return { did, tickets };
+}
+
+/** Nothing waits; `looked` is called with each round. */
+function idle(looked: () => void): Sweep {
+  const nothing = async () => [];
+  return {
+    settings: SETTINGS,
+    log: silentLog,
+    work: {
+      reclaimExpired: async () => {
+        looked();
+        return 0;
+      },
+      exhausted: nothing,
+      failExhausted: async () => true,
+      failStalled: async () => true,
+      stalled: nothing,
+      startRemovals: async () => 0,
+      stuck: nothing,
+      advance: nothing,
+      waitingWork: nothing,
+    },
+    queue: { waiting: async () => 0, enqueue: async () => undefined },
+  };
 }
 
 describe('a sweep', () => {
   test('takes its steps in order, when there is nothing too', async () => {
     const { did, tickets } = await sweepOver({});
-    expect(did).toEqual([
-      'reclaim',
-      'exhausted after 8',
-      'stalled for 60',
-      'stuck',
-      'removals',
-      'waiting',
-      'uploads',
-      'uploads to measure',
-      'untidy',
-      'forget 1000',
-      'limits 1000',
-      'sessions 1000',
-      'attempts 1000',
-      'signing keys 1000',
-    ]);
+    expect(did).toEqual(['reclaim', 'exhausted after 8', 'stalled for 60', 'stuck', 'removals', 'waiting']);
     expect(tickets).toEqual([]);
   });
 
@@ -134,6 +162,96 @@ describe('a sweep', () => {
     });
     await expect(broken).rejects.toThrow('the database is away');
     expect(tickets).toEqual(['asked']);
+  });
+});
+
+const CLEARED = [
+  'uploads',
+  'uploads to measure',
+  'untidy',
+  'forget 1000',
+  'limits 1000',
+  'sessions 1000',
+  'attempts 1000',
+  'signing keys 1000',
+];
+
+describe('what is cleared away', () => {
+  test('goes in order, when there is nothing too', async () => {
+    const did: string[] = [];
+    await clearAway(clearing(did));
+    expect(did).toEqual(CLEARED);
+  });
+
+  test('a step that fails does not keep the others from their turn', async () => {
+    const did: string[] = [];
+    const broken = { ...clearing(did), tidying: null as never };
+    await expect(clearAway(broken)).rejects.toThrow(TypeError);
+    expect(did).toEqual(CLEARED);
+  });
+
+  test('is begun anywhere, so that workers that look at the same uploads do not take the same', async () => {
+    const engine = clearing();
+    const due = ['a', 'b', 'c', 'd'].map((id) => ({ id, objectKey: `uploads/a/${id}`, multipartId: null }));
+    const removed: string[] = [];
+    const uploads = {
+      ...engine.uploads,
+      toRemove: async () => due,
+      removed: async (id: string) => void removed.push(id),
+    };
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    await clearAway({ ...engine, uploads });
+    expect(removed).toEqual(['c', 'd', 'a', 'b']);
+  });
+
+  test('begins with no more steps once it is told to stop', async () => {
+    const did: string[] = [];
+    const stopping = new AbortController();
+    const engine = clearing(did);
+    const toMeasure = async () => {
+      stopping.abort();
+      return [];
+    };
+    await clearAway({ ...engine, uploads: { ...engine.uploads, toMeasure } }, stopping.signal);
+    expect(did).toEqual(['uploads']);
+  });
+});
+
+describe('the halves of the sweep', () => {
+  test('neither waits for the other, nor ends with it', async () => {
+    const rounds = gate();
+    let looks = 0;
+    const held = gate();
+    const engine = clearing();
+    const toRemove = async () => {
+      await held.wait();
+      return [];
+    };
+    const looked = () => {
+      looks += 1;
+      if (looks === 3) void rounds.wait();
+      if (looks === 2) throw new Error('a round fails');
+    };
+    const uploads = { ...engine.uploads, toRemove };
+    const sweeping = startSweeping({ ...engine, ...idle(looked), settings: SETTINGS, uploads }, 0.001);
+    // What is cleared away is still in its first round.
+    await rounds.arrived;
+    await held.arrived;
+    held.open();
+    await sweeping.stop();
+  });
+
+  test('end when they are told to, in the middle of what the store does not answer', async () => {
+    const held = gate();
+    const engine = clearing();
+    const upload = { id: 'u', objectKey: 'uploads/a/u', multipartId: null };
+    const uploads = { ...engine.uploads, toRemove: async () => [upload] };
+    const objects = { ...engine.objects, removeAll: () => held.wait().then(() => 0) };
+    const seconds = 3600;
+    const all = { ...engine, ...idle(() => undefined), settings: SETTINGS, uploads, objects };
+    const sweeping = startSweeping(all, seconds);
+    await held.arrived;
+    await sweeping.stop();
   });
 });
 

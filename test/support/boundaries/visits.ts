@@ -1,10 +1,11 @@
 import { RetryableFault } from '../../../src/core/errors.ts';
+import { type ClearAway, clearAway } from '../../../src/engine/clear-away.ts';
 import { type ServeTicket, serveTicket } from '../../../src/engine/serve-ticket.ts';
 import { type Sweep, sweep } from '../../../src/engine/sweep.ts';
 import type { Tickets } from './tickets.ts';
 
 /** What a process has for its work. */
-export type Visiting = ServeTicket & Sweep & { queue: Tickets };
+export type Visiting = ServeTicket & Sweep & ClearAway & { queue: Tickets };
 
 /** Far more than any of these batches needs. */
 const ROUNDS = 100;
@@ -28,6 +29,7 @@ export async function visit(
     if (engine.stopping() || (await until())) return;
     await before();
     await passing(() => sweep(engine));
+    await passing(() => clearAway(engine));
   }
   throw new Error('it does not come to its end');
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { RetryableFault } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { OperationRegistry } from '../../../src/core/operation.ts';
+import { clearAway } from '../../../src/engine/clear-away.ts';
 import { LeaseKeeper } from '../../../src/engine/lease-keeper.ts';
 import type { ChunkSession } from '../../../src/engine/ports/chunk-session.ts';
 import type { ObjectStore } from '../../../src/engine/ports/object-store.ts';
@@ -103,15 +104,15 @@ export class MortalWorker {
 
   sweep(): Promise<WorkerState> {
     const { services } = this.#around.sheaf;
-    return this.#run(() =>
-      sweep({
-        ...services,
-        log: this.#log(),
-        work: this.#work(),
-        objects: this.#objects(),
-        queue: this.#queue(),
-      }),
-    );
+    const engine = {
+      ...services,
+      log: this.#log(),
+      work: this.#work(),
+      objects: this.#objects(),
+      queue: this.#queue(),
+    };
+    // One after the other, so that a mishap comes at the same point each time.
+    return this.#run(() => sweep(engine).finally(() => clearAway(engine)));
   }
 
   /** Goes on where it froze. @param told whether it hears first that its leases are lost */
