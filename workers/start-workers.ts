@@ -1,7 +1,9 @@
 import type { Config } from '../src/config.ts';
 import { AloneRoom } from '../src/engine/alone/room.ts';
 import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
-import type { ServeTicket } from '../src/engine/serve-ticket.ts';
+import { type ServeTicket, serveTicket } from '../src/engine/serve-ticket.ts';
+import { StagePlaces } from '../src/engine/stage-places.ts';
+import { WithoutQueue } from '../src/engine/without-queue.ts';
 import type { Services } from '../src/services.ts';
 import type { AloneParts } from './alone-process.ts';
 import { AloneProcesses } from './alone-processes.ts';
@@ -37,8 +39,17 @@ export async function startWorkers(
   const leases = new LeaseKeeper(services.work, services.settings, services.log);
   const operations = services.operations.all();
   const alone = aloneParts && new AloneProcesses(wholeParts(config, aloneParts));
+  const places = new StagePlaces();
+  const queue = new WithoutQueue({
+    queue: services.queue,
+    places,
+    serve: (stage) => serveTicket(engine, stage),
+    stopping: () => stopping,
+    log: services.log,
+  });
   const engine: ServeTicket = {
     ...services,
+    queue,
     leases,
     known: {
       names: operations.map((operation) => operation.name),
@@ -51,6 +62,7 @@ export async function startWorkers(
   const worker: WorkerStage = {
     services,
     engine,
+    places,
     concurrency: config.SHEAF_WORKER_CONCURRENCY,
     callConcurrency: config.SHEAF_CALL_CONCURRENCY,
   };
@@ -75,12 +87,12 @@ export async function startWorkers(
     await withinSeconds(AFTER_DRAIN_SECONDS, giveUp());
     throw error;
   }
-  const sweeping = startSweeping(services, config.SHEAF_SWEEP_SECONDS);
+  const sweeping = startSweeping({ ...services, queue }, config.SHEAF_SWEEP_SECONDS);
 
   return {
     async stop() {
       stopping = true;
-      const drained = Promise.all([sweeping.stop(), services.queue.stopServing()]);
+      const drained = Promise.all([sweeping.stop(), services.queue.stopServing(), queue.drained()]);
       if (!(await withinSeconds(config.SHEAF_DRAIN_SECONDS, drained))) {
         services.log.warn(
           { seconds: config.SHEAF_DRAIN_SECONDS },

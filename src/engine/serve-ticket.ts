@@ -42,21 +42,25 @@ export interface ServeTicket extends DoStep, ValidateChunk, RunChunk {
  * Serves one ticket of a stage: claims what PostgreSQL says comes first, does it, and moves the batch on. When just
  * one step of another stage follows (a small batch, the last chunk), it is done in the same visit; the next chunk of a
  * batch that goes in order is not, so that others have their turn.
+ * @returns whether there was anything to do
  */
-export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<void> {
+export async function serveTicket(engine: ServeTicket, stage: Stage): Promise<boolean> {
   let step: { stage: Stage; batchId?: string } = { stage };
+  let found = false;
   while (!engine.stopping()) {
     const served = await serveStep(engine, step.stage, step.batchId);
-    if (served === null) return;
+    if (served === null) return found;
+    found = true;
     const { batchId, followUp } = served;
     const [only] = followUp;
     const alone = followUp.length === 1 && only?.tickets === 1 && only.batchId === batchId;
     if (!alone || only.stage === step.stage || engine.stopping()) {
       await engine.queue.enqueue(ticketsFor(followUp));
-      return;
+      return true;
     }
     step = only;
   }
+  return found;
 }
 
 /** What was worked on, and the work that came of it. */

@@ -4,6 +4,8 @@ import type { CutProxy } from '../support/cut-proxy.ts';
 import {
   COMMON_REQUESTS,
   expectToldWell,
+  OUTAGE_RECORDS,
+  OUTAGE_SETTINGS,
   openSheafBehindProxy,
   type SheafBehindProxy,
   startClients,
@@ -18,6 +20,9 @@ import type { TestSheaf } from '../support/sheaf.ts';
  * The queue on a Redis that loses its memory or goes away while batches are under way: PostgreSQL knows what is to be
  * done, nothing is started again, nobody helps, and each record is done once.
  */
+
+/** Of a batch. */
+const CHUNKS = OUTAGE_RECORDS / Number(OUTAGE_SETTINGS.SHEAF_CHUNK_RECORDS);
 
 const PATIENT = { timeout: 300_000 };
 const installed = required('TEST_REDIS_URL');
@@ -87,6 +92,27 @@ describe.skipIf(installed.missing)(`Redis${installed.reason}`, PATIENT, () => {
     await proxy.mend();
     await Promise.all([batch.endedOnce(), other.endedOnce()]);
     expectUnmoved(await asking.stop());
+  });
+
+  it('that stays away: batches end without it, and by it again once it is back', async () => {
+    const asking = await clients();
+    const batch = await startOutage(sheaf, 'f');
+    await batch.settled('validate', 5);
+    await proxy.cut();
+    const other = await startOutage(sheaf, 'g');
+    await Promise.all([batch.endedOnce(), other.endedOnce()]);
+    expectUnmoved(await asking.stop());
+
+    await proxy.mend();
+    // Each of the two workers learns of it when it finds work; then it writes once what it was asked to write meanwhile.
+    let byTickets = 0;
+    for (const prefix of 'hijklmnop') {
+      const before = await redis.written('process');
+      await (await startOutage(sheaf, prefix)).endedOnce();
+      if ((await redis.written('process')) - before >= CHUNKS) byTickets += 1;
+      if (byTickets === 3) return;
+    }
+    expect.unreachable(`${byTickets} batches went by the queue`);
   });
 
   it('that is gone without a word', async () => {

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { Stage } from '../../src/core/batch.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 
 /** A Redis server of a test's own, which keeps nothing: started again, it is empty. */
 export interface TestRedis {
   port: number;
+  /** How many tickets of a stage were ever written to it. */
+  written(stage: Stage): Promise<number>;
   /** FLUSHALL. */
   flushAll(): Promise<void>;
   /** kill -9, and another on the same port. */
@@ -31,6 +34,13 @@ export async function startTestRedis(): Promise<TestRedis> {
   await start();
   return {
     port,
+    async written(stage) {
+      const redis = new Redis(port, '127.0.0.1');
+      // What BullMQ numbers its jobs with.
+      const last = await redis.get(`bull:sheaf-${stage}:id`);
+      redis.disconnect();
+      return Number(last ?? 0);
+    },
     async flushAll() {
       const redis = new Redis(port, '127.0.0.1');
       await redis.flushall();

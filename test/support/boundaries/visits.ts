@@ -35,7 +35,7 @@ export async function visit(
 }
 
 /** The queue forgets a ticket that could not be served, and the next sweep does what this one could not. */
-async function passing(work: () => Promise<void>): Promise<void> {
+async function passing(work: () => Promise<unknown>): Promise<void> {
   await work().catch((error: unknown) => {
     if (!(error instanceof RetryableFault)) throw error;
   });

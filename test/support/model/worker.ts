@@ -130,7 +130,7 @@ export class MortalWorker {
     await this.#leaveNothing();
   }
 
-  #run(work: () => Promise<void>): Promise<WorkerState> {
+  #run(work: () => Promise<unknown>): Promise<WorkerState> {
     this.#outcome = work().then(
       () => this.#become('done'),
       async (error: unknown) => {
