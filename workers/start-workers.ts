@@ -1,6 +1,7 @@
 import type { Config } from '../src/config.ts';
 import { AloneRoom } from '../src/engine/alone/room.ts';
 import { LeaseKeeper } from '../src/engine/lease-keeper.ts';
+import type { LeaseRef } from '../src/engine/ports/claims.ts';
 import { type ServeTicket, serveTicket } from '../src/engine/serve-ticket.ts';
 import { StagePlaces } from '../src/engine/stage-places.ts';
 import { WithoutQueue } from '../src/engine/without-queue.ts';
@@ -19,6 +20,9 @@ import { serveResults } from './write-results.ts';
 
 /** For work that was told to stop: a handler that does not listen, a queue or a database that is away. */
 const AFTER_DRAIN_SECONDS = 5;
+
+/** For a database to take back what has not ended by then. */
+const HAND_BACK_SECONDS = 5;
 
 export interface Workers {
   /** Begins nothing new, lets what runs finish for the drain time, then hands the rest back. */
@@ -99,14 +103,29 @@ export async function startWorkers(
           'the drain time is over; handing work back',
         );
         leases.abortAll();
-        if (!(await withinSeconds(AFTER_DRAIN_SECONDS, drained))) {
-          services.log.error({}, 'some work does not end; its leases run out and others take it over');
-        }
+        await withinSeconds(AFTER_DRAIN_SECONDS, drained);
       }
-      await withinSeconds(AFTER_DRAIN_SECONDS, leases.close());
+      // Tells what was just being claimed, too, that it is to stop.
+      const closed = withinSeconds(HAND_BACK_SECONDS, leases.close());
+      await Promise.all([closed, handBack(services, leases.held())]);
       alone?.close();
     },
   };
+}
+
+/**
+ * Gives back what does not end although it was told to, such as a handler that waits for something and does not listen: left
+ * to their leases it would count as the work of a worker that crashed.
+ */
+async function handBack({ work, log }: Pick<Services, 'work' | 'log'>, held: LeaseRef[]): Promise<void> {
+  if (held.length === 0) return;
+  log.warn({ leases: held.length }, 'some work does not end; it is handed back as it is');
+  const given = Promise.all(held.map((lease) => work.giveBack(lease, { delaySeconds: 0, free: true })));
+  const inTime = await withinSeconds(HAND_BACK_SECONDS, given).catch((error: unknown) => {
+    log.warn({ err: error }, 'work could not be handed back');
+    return false;
+  });
+  if (!inTime) log.error({}, 'some work is still held; its leases run out and others take it over');
 }
 
 function wholeParts(config: Config, aloneParts: Pick<AloneParts, 'env' | 'locations'>): AloneParts {

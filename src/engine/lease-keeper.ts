@@ -91,6 +91,11 @@ export class LeaseKeeper {
     for (const holding of this.#held.values()) holding.abort.abort(new LeaseLost(describe(holding.ref)));
   }
 
+  /** What was begun and has not ended, told to stop or not. */
+  held(): LeaseRef[] {
+    return [...this.#held.values()].map(({ ref }) => ref);
+  }
+
   async close(): Promise<void> {
     this.abortAll();
     clearTimeout(this.#timer);

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gate } from '../support/gate.ts';
 import { holdLearner } from '../support/held-lock.ts';
+import { heldCsv, heldOperation } from '../support/held-operation.ts';
 import { faultsOfLines, learnerId, learnersCsv } from '../support/learner-file.ts';
 import { required } from '../support/requirements.ts';
 import { openTestSheaf, type TestSheaf, type TestSheafOptions } from '../support/sheaf.ts';
@@ -132,6 +134,33 @@ function workersThatEndLate() {
     await expectEachOnce(id);
   });
 }
+
+describe('workers that stop', PATIENT, () => {
+  it('hand a chunk back whose handler does not listen, blamed on nobody', async () => {
+    const held = heldOperation();
+    const never = gate();
+    held.before = async ({ records }) => {
+      if (records.includes(1)) await never.wait();
+    };
+    const settings = { SHEAF_LEASE_SECONDS: '120', SHEAF_DRAIN_SECONDS: '1', SHEAF_CHUNK_RECORDS: '2' };
+    sheaf = await openTestSheaf(settings, { operations: [held.operation] });
+    const leaving = await sheaf.startWorkersApart();
+    const id = await sheaf.submit(await sheaf.upload(heldCsv(['a1', 'a2', 'a3'])), { operation: 'hold' });
+    await never.arrived;
+    await leaving.stop();
+    // Its handler is where it was.
+    const [chunk] = await sheaf.sql`
+      select status, lease, attempts, crashes from chunks where batch_id = ${id} and number = 1`;
+    expect(chunk).toEqual({ status: 'waiting', lease: null, attempts: 0, crashes: 0 });
+    held.before = async () => undefined;
+    await sheaf.startWorkersApart();
+    const batch = await sheaf.ended(id);
+    expect(batch).toMatchObject({ status: 'completed', counts: { total: 3, succeeded: 3 } });
+    never.open();
+    expect((await sheaf.lines(batch)).map((line) => 'attempts' in line && line.attempts)).toEqual([1, 1, 1]);
+    expect(await sheaf.sql`select from learners`).toHaveLength(3);
+  });
+});
 
 describe('worker processes, with the queue on PostgreSQL', PATIENT, () => {
   workersThatGo({});
