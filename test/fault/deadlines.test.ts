@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { BATCH_STATUSES, type BatchStatus, isTerminal, type Stage } from '../../src/core/batch.ts';
 import { changeBatch } from '../../src/engine/change-batch.ts';
+import { clearAway } from '../../src/engine/clear-away.ts';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
 import type { BatchStage, KnownOperations } from '../../src/engine/ports/claims.ts';
 import { sweep } from '../../src/engine/sweep.ts';
@@ -118,12 +119,13 @@ async function letEverythingPass(): Promise<void> {
   await neglect(sql);
 }
 
-/** One sweep, by a process that does nothing else. @returns what it has alarmed of */
+/** One sweep, both halves of it, by a process that does nothing else. @returns what it has alarmed of */
 async function sweepAlone(): Promise<{ batch?: string; message: string }[]> {
   const alarms: { batch?: string; message: string }[] = [];
   const error = (about: { batch?: string }, message: string) => void alarms.push({ ...about, message });
   const log = { ...silentLog, error };
   await sweep({ ...sheaf.services, log, queue: { ...sheaf.services.queue, enqueue: async () => undefined } });
+  await clearAway({ ...sheaf.services, log });
   return alarms;
 }
 
