@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clearAway } from '../../src/engine/clear-away.ts';
 import { deleteBatch } from '../../src/engine/delete-batch.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { gate } from '../support/gate.ts';
@@ -136,6 +137,7 @@ describe('what is due', () => {
     const batch = await sheaf.run(heldCsv(['keep1']), { operation: 'hold' });
     const keys = await sheaf.keys(`batches/${batch.id}/`);
     await sweep(sheaf.services);
+    await clearAway(sheaf.services);
     expect(await sheaf.services.work.startRemovals()).toBe(0);
     expect(await sheaf.keys(`batches/${batch.id}/`)).toEqual(keys);
   });
