@@ -44,6 +44,8 @@ try {
   await writeFile(REPORT, found.text);
   good = found.good;
 } catch (error) {
+  // Clients and mishaps go on until the end of this process: what they meet meanwhile must not keep it from closing.
+  process.on('unhandledRejection', () => undefined);
   process.stderr.write(
     `the soak was broken off: ${error instanceof Error ? error.message : String(error)}\n`,
   );
