@@ -87,6 +87,7 @@ a dry run goes from \`validating\` to \`completed\`. It may also end in \`hash_m
 
 - **Cancel**: \`PATCH /batches/{batch}\` with \`{"status": "cancel"}\` leads from any status before \`writing_results\` through \`cancel\` and \`cancelling\` to \`cancelled\`. What is done keeps its results; the rest comes as a file that can be submitted again.
 - **Resume**: a batch in \`failed\` that is \`resumable\` goes on where it failed with \`{"status": "resume"}\`. One that failed at its limit (\`stop_after\`) needs a higher one.
+- **Retry**: \`POST /batches/{batch}/retry\` makes a new batch of the records of an ended one that failed or were not processed, or of a corrected file; \`retry_of\` and \`retries\` name each other.
 - **Delete**: \`DELETE /batches/{batch}\` leads through \`deleting\` to nothing: the batch is not found any more. One that runs is cancelled first, or waited for.
 - **Expiry**: the files of a batch are removed \`expires_after\` seconds after it has ended (\`expires_ts\`); the batch itself stays in the list.
 

@@ -27,9 +27,11 @@ const WORKERS = 3;
 const MANY = 20;
 
 /** Many chunks whatever the size, so that each strike meets work under way. */
-const settingsFor = (records: number) => ({
+const settingsFor = ({ records, kind }: Pick<StruckBatch, 'records' | 'kind'>) => ({
   SHEAF_LEASE_SECONDS: String(LEASE_SECONDS),
   SHEAF_CHUNK_RECORDS: String(Math.max(500, Math.round(records / 500))),
+  // A freeze lasts longer than a lease, and the others must not be through before all have come.
+  ...(kind === 'freeze' && { SHEAF_WORKER_CONCURRENCY: '1' }),
 });
 
 /** The large proof is made on both queues, a short one on one of them, which the seed chooses. */
@@ -73,7 +75,7 @@ export function proveSurvival(
 /** Takes the batch to its end through all of it, and proves that each record is there once. */
 async function surviveStrikes(batch: StruckBatch): Promise<void> {
   const sheaf = await openTestSheaf({}, { queue: batch.queue });
-  const crew = await Crew.of(WORKERS, () => startWorkerProcess(sheaf, settingsFor(batch.records)));
+  const crew = await Crew.of(WORKERS, () => startWorkerProcess(sheaf, settingsFor(batch)));
   try {
     await survive(batch, sheaf, crew);
   } finally {

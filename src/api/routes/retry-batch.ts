@@ -12,7 +12,7 @@ import type { ApiInstance } from '../typed-instance.ts';
 
 const DESCRIPTION = `Makes a new batch of just those records of an ended one that failed, or that were not processed, as they stand in its file. The role of the caller must also allow the operation by its name.
 
-A record is in one retry at a time: \`already_retried\` names the batch that has it in hand. A record that has succeeded in a later retry is left out. A batch that failed cannot be resumed any more once a retry has processed its records. It is deleted, or expires, only when the retry has its copy.`;
+A record is in one retry at a time: \`already_retried\` names the batch that has it in hand. A record that has succeeded since, in another batch of the lineage, is left out. A batch that failed cannot be resumed any more once a retry has processed its records. It is deleted, or expires, only when the retry has its copy.`;
 
 export function retryRoutes(app: ApiInstance, services: ApiServices): void {
   app.post(

@@ -117,7 +117,7 @@ class RetryInput {
 
   /** What is wrong with it as a whole, once all is taken. */
   get fault(): FileFault | undefined {
-    const message = 'all of these records have succeeded in a later retry';
+    const message = 'all of these records have succeeded since';
     return this.#cutter.records === 0 ? { code: 'file_no_records', message } : this.#cutter.fault;
   }
 
